@@ -1,0 +1,3 @@
+//! The `splitbrain` command.
+
+fn main() {}

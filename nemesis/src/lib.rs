@@ -1,0 +1,1 @@
+//! A private network of namespaces for the processes of one run, and faults that prove they bit.

@@ -1,0 +1,1 @@
+//! Run reports: self-contained pages and SVG plots.

@@ -1,0 +1,1 @@
+//! Hosts a protocol as one OS process: sockets, write-ahead log, clock.

@@ -1,0 +1,1 @@
+//! Raft as a sans-io state machine, with planted bugs.
