@@ -2,4 +2,6 @@
 
 mod types;
 
-pub use types::{Action, History, Key, NodeName, Op, OpIndex, Outcome, ProcessId, ReadModeId, Value, Version};
+pub use types::{
+    Action, History, Key, NodeName, Op, OpIndex, Outcome, ProcessId, ReadModeId, Value, Version,
+};

@@ -5,6 +5,7 @@
 //! same core therefore runs in an OS process (`splitbrain-node`) and under virtual time (the simulator).
 
 mod contract;
+pub mod quorum;
 mod types;
 
 pub use contract::{Effect, Outgoing, Protocol, Ready, Setup, StateMachine};
