@@ -36,6 +36,7 @@ mod durable;
 mod election;
 mod follower;
 mod forward;
+mod inspect;
 mod leader;
 mod log;
 mod membership;
