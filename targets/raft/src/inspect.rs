@@ -9,7 +9,10 @@ use crate::message::Index;
 impl Inspect for Raft {
     fn entry(&self, version: Version) -> Option<EntryView> {
         let entry = self.log.get(Index(version.0))?;
-        Some(EntryView { term: entry.term.0, digest: digest(entry) })
+        Some(EntryView {
+            term: entry.term.0,
+            digest: digest(entry),
+        })
     }
 
     fn base(&self) -> Version {

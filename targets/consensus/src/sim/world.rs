@@ -589,7 +589,10 @@ where
 
     fn answer(&mut self, id: NodeId, request: RequestId, outcome: ClientOutcome) {
         let node = self.node(id);
-        assert_eq!(request.incarnation, node.incarnation, "answers are for requests of this life");
+        assert_eq!(
+            request.incarnation, node.incarnation,
+            "answers are for requests of this life"
+        );
         let Some(life) = &mut node.life else { return };
         if let Some(thread) = life.pending.remove(&request.seq) {
             self.complete(thread, outcome);
