@@ -2,8 +2,10 @@
 
 use splitbrain_consensus::Protocol;
 
+use splitbrain_raft::{Options, Raft, ReadMode};
+
 use crate::args::NodeArgs;
-use crate::serve::NodeError;
+use crate::serve::{self, NodeError};
 
 /// What the shell must know of a protocol beyond the contract.
 pub trait Hosted: Protocol {
@@ -20,7 +22,26 @@ pub trait Hosted: Protocol {
 /// Runs a node of one protocol until it is told to stop.
 type Run = fn(&NodeArgs) -> Result<(), NodeError>;
 
-const PROTOCOLS: &[(&str, Run)] = &[];
+const PROTOCOLS: &[(&str, Run)] = &[("raft", serve::run::<Raft>)];
+
+impl Hosted for Raft {
+    const DEFAULT_READ_MODE: ReadMode = ReadMode::ReadIndex;
+
+    fn options(mutant: Option<&str>, pairs: &[(String, String)]) -> Result<Options, String> {
+        let mutant = mutant.map(str::parse).transpose().map_err(|error| {
+            let known: Vec<_> = splitbrain_raft::MUTANTS.iter().map(|info| info.name).collect();
+            format!("{error}; the known ones are: {}.", known.join(", "))
+        })?;
+        let mut options = Options {
+            mutant,
+            ..Options::default()
+        };
+        for (name, value) in pairs {
+            options.set(name, value).map_err(|error| format!("{error}."))?;
+        }
+        Ok(options)
+    }
+}
 
 /// Runs the node of the protocol that the arguments name.
 pub(crate) fn run_named(args: &NodeArgs) -> Result<(), NodeError> {

@@ -9,10 +9,13 @@
 
 mod client;
 mod raft;
+mod raft_mutants;
 mod registry;
 mod system;
 
 pub use client::{Call, ClientConn, Completion, NodeStatus, StatusError, status};
 pub use raft::Raft;
 pub use registry::{UnknownSystem, system_named, systems};
-pub use system::{CLIENT_PORT, NodeAddrs, NodeSpec, PEER_PORT, ReadModeInfo, System, UnknownReadMode};
+pub use system::{
+    CLIENT_PORT, MutantInfo, NodeAddrs, NodeSpec, PEER_PORT, ReadModeInfo, System, UnknownReadMode, Venue,
+};

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use crate::system::{NodeSpec, ReadModeInfo, System, bundled_command};
+use crate::raft_mutants::MUTANTS;
+use crate::system::{MutantInfo, NodeSpec, ReadModeInfo, System, bundled_command};
 
 /// Raft with six ways to serve a read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,6 +59,10 @@ impl System for Raft {
 
     fn read_modes(&self) -> &'static [ReadModeInfo] {
         READ_MODES
+    }
+
+    fn mutants(&self) -> &'static [MutantInfo] {
+        MUTANTS
     }
 
     fn node_command(&self, spec: &NodeSpec<'_>) -> Command {

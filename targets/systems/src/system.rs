@@ -22,6 +22,9 @@ pub trait System: Send + Sync {
     /// The ways in which it serves reads, the strongest claim first.
     fn read_modes(&self) -> &'static [ReadModeInfo];
 
+    /// The planted bugs that it can be run with.
+    fn mutants(&self) -> &'static [MutantInfo];
+
     /// The command that runs one node in the foreground until SIGTERM. It prints a line that begins with
     /// `listening` to standard output when clients can connect.
     fn node_command(&self, spec: &NodeSpec<'_>) -> Command;
@@ -58,6 +61,32 @@ pub struct ReadModeInfo {
     pub promise: &'static str,
     /// How a read is served.
     pub how: &'static str,
+}
+
+/// A planted bug, and how it is best caught.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MutantInfo {
+    /// Its name, without the system's.
+    pub name: &'static str,
+    /// The rule that it breaks, with its place in the paper.
+    pub breaks: &'static str,
+    /// The anomaly to expect.
+    pub anomaly: &'static str,
+    /// Where it shows within a reasonable time.
+    pub venue: Venue,
+    /// The faults that expose it in real processes, as `--nemesis` takes them.
+    pub nemesis: &'static str,
+    /// Settings of the system that make its window wide enough for a short run.
+    pub options: &'static [(&'static str, &'static str)],
+}
+
+/// Where a planted bug is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Venue {
+    /// In a cluster of real processes.
+    Processes,
+    /// In the simulator, because real processes seldom hit its window.
+    Simulator,
 }
 
 /// There is no such read mode.
