@@ -1,0 +1,8 @@
+//! The `splitbrain` harness: it starts a cluster, loads it, breaks it, records what clients saw, and judges it.
+
+pub mod cli;
+pub mod exit;
+pub mod failure;
+pub mod names;
+pub mod units;
+pub mod workload;
