@@ -4,5 +4,6 @@ pub mod cli;
 pub mod exit;
 pub mod failure;
 pub mod names;
+pub mod record;
 pub mod units;
 pub mod workload;
