@@ -1,0 +1,3 @@
+//! One run: a cluster under load and faults, judged and reported.
+
+pub mod evidence;
