@@ -10,6 +10,7 @@ pub mod output;
 pub mod record;
 pub mod run;
 pub mod store;
+pub mod test_file;
 pub mod units;
 pub mod utc;
 pub mod workload;
