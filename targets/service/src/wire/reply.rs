@@ -7,6 +7,7 @@ use splitbrain_consensus::{Incarnation, NodeId, Role, Version};
 
 use super::error_codes::ErrorCode;
 use super::names::{Named, role_named};
+use crate::operation::Answer;
 
 /// A node's answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +88,26 @@ impl ReplyBody {
             code,
             text: text.into(),
             found: None,
+        }
+    }
+}
+
+impl From<Answer> for ReplyBody {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Value { value, version } => Self::ReadOk { value, version },
+            Answer::Written { version } => Self::WriteOk { version },
+            Answer::Swapped { version } => Self::CasOk { version },
+            Answer::Mismatch { found, version } => Self::Error {
+                code: ErrorCode::PRECONDITION_FAILED,
+                text: format!("the register holds {found}"),
+                found: Some((found, version)),
+            },
+            Answer::Missing => Self::error(ErrorCode::KEY_DOES_NOT_EXIST, "the register was never written"),
+            Answer::Malformed => Self::error(
+                ErrorCode::MALFORMED_REQUEST,
+                "the state machine does not know the request",
+            ),
         }
     }
 }

@@ -1,0 +1,66 @@
+//! The bundled Raft.
+
+use std::process::Command;
+
+use crate::system::{NodeSpec, ReadModeInfo, System, bundled_command};
+
+/// Raft with six ways to serve a read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Raft;
+
+const READ_MODES: &[ReadModeInfo] = &[
+    ReadModeInfo {
+        name: "log",
+        claim: "linearizable",
+        promise: "linearizable",
+        how: "the read is an entry of the log, and is answered when it is applied",
+    },
+    ReadModeInfo {
+        name: "read-index",
+        claim: "linearizable",
+        promise: "linearizable",
+        how: "the leader confirms its leadership by a round of heartbeats, once an entry of its own term is committed",
+    },
+    ReadModeInfo {
+        name: "follower-read-index",
+        claim: "linearizable",
+        promise: "linearizable",
+        how: "a follower asks the leader for its read index, and answers once it has applied that far",
+    },
+    ReadModeInfo {
+        name: "lease",
+        claim: "linearizable",
+        promise: "linearizable while the clocks of the nodes drift apart by no more than the stated bound",
+        how: "the leader answers at once within the lease that its followers granted it",
+    },
+    ReadModeInfo {
+        name: "leader-local",
+        claim: "monotonic-per-leader",
+        promise: "monotonic per session only while there is one leader; stale under a deposed leader",
+        how: "whoever believes itself leader answers at once",
+    },
+    ReadModeInfo {
+        name: "follower-local",
+        claim: "monotonic-per-node",
+        promise: "a prefix of the log: monotonic within one life of a node, arbitrarily stale",
+        how: "any node answers at once from what it has applied",
+    },
+];
+
+impl System for Raft {
+    fn name(&self) -> &'static str {
+        "raft"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Raft with pre-vote, joint consensus, snapshots and six read modes"
+    }
+
+    fn read_modes(&self) -> &'static [ReadModeInfo] {
+        READ_MODES
+    }
+
+    fn node_command(&self, spec: &NodeSpec<'_>) -> Command {
+        bundled_command(self.name(), spec)
+    }
+}
