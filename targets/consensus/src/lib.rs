@@ -5,7 +5,11 @@
 //! same core therefore runs in an OS process (`splitbrain-node`) and under virtual time (the simulator).
 
 mod contract;
+mod inspect;
+pub mod quorum;
+pub mod sim;
 mod types;
 
 pub use contract::{Effect, Outgoing, Protocol, Ready, Setup, StateMachine};
+pub use inspect::{EntryView, Inspect};
 pub use types::{Incarnation, NodeId, Refusal, RequestId, Role, Status, Time, Version};

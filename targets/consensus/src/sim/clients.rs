@@ -1,0 +1,43 @@
+//! The clients of a simulated cluster, which the caller brings.
+
+use crate::{NodeId, Refusal};
+
+/// What a client asks for.
+#[derive(Clone, Debug)]
+pub enum ClientRequest<M> {
+    /// A command for the state machine.
+    Write(Vec<u8>),
+    /// A query for the state machine.
+    Read {
+        /// How it is to be served.
+        mode: M,
+        /// The state machine's own encoding.
+        query: Vec<u8>,
+    },
+}
+
+/// How a request ended for its client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientOutcome {
+    /// The state machine's answer.
+    Result {
+        /// The answer, in its own encoding.
+        result: Vec<u8>,
+        /// The node that served it.
+        served_by: NodeId,
+        /// The term or epoch that node was in.
+        term: u64,
+    },
+    /// No result: the node refused, crashed, or did not answer in time.
+    Refused(Refusal),
+}
+
+/// Closed-loop clients. Thread `i` talks to node `i mod n + 1` and stays with it.
+pub trait Clients<M> {
+    /// How many there are.
+    fn threads(&self) -> usize;
+    /// The next request of a thread whose last one has ended. `now_us` is virtual time.
+    fn invoke(&mut self, thread: usize, now_us: u64) -> ClientRequest<M>;
+    /// The thread's request ended.
+    fn complete(&mut self, thread: usize, now_us: u64, outcome: ClientOutcome);
+}

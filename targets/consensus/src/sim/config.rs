@@ -1,0 +1,41 @@
+//! What is simulated.
+
+/// The size and length of a simulated run, and what may happen in it. Times are virtual microseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimConfig {
+    /// How many nodes.
+    pub nodes: u16,
+    /// How long faults go on.
+    pub safety_us: u64,
+    /// How long the healed cluster may take to serve every client again.
+    pub liveness_us: u64,
+    /// The greatest pause of a client between two ops; the mean is half of it.
+    pub think_us_max: u64,
+    /// How long a client waits for an answer.
+    pub op_timeout_us: u64,
+    /// How fast or slow clocks may run, in parts per million. Leases hold only up to the bound that the protocol
+    /// was told.
+    pub clock_drift_ppm: u64,
+    /// Whether there are faults at all. Without them messages are only delayed.
+    pub faults: bool,
+    /// Whether leadership is transferred and members change.
+    pub reconfiguration: bool,
+    /// Whether to write down every event.
+    pub trace: bool,
+}
+
+impl Default for SimConfig {
+    fn default() -> Self {
+        Self {
+            nodes: 5,
+            safety_us: 10_000_000,
+            liveness_us: 20_000_000,
+            think_us_max: 180_000,
+            op_timeout_us: 1_000_000,
+            clock_drift_ppm: 100_000,
+            faults: true,
+            reconfiguration: true,
+            trace: false,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What goes wrong, and when: a plan drawn from the seed. Whom a fault strikes may depend on who leads at the
+//! moment, so what really happened is written down as the run goes on.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+
+use crate::NodeId;
+
+/// A kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// One random node can neither send nor receive.
+    IsolateOne,
+    /// The same for the leader.
+    IsolateLeader,
+    /// Two halves do not hear each other.
+    Halves,
+    /// Every node hears a majority, and no two the same.
+    MajoritiesRing,
+    /// Two halves that only one node hears both of.
+    Bridge,
+    /// What one node sends is lost; it hears the rest.
+    OneWay,
+    /// The leader loses power.
+    CrashLeader,
+    /// A random node loses power.
+    CrashOne,
+    /// A random minority loses power.
+    CrashMinority,
+    /// All nodes lose power.
+    CrashAll,
+    /// A random node stands still.
+    PauseOne,
+    /// The leader stands still.
+    PauseLeader,
+    /// The leader is told to hand over to a random node.
+    TransferLeadership,
+    /// The voting members become a random set.
+    ChangeMembers,
+}
+
+/// A fault of the plan. Times are virtual microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlannedFault {
+    /// When it strikes.
+    pub at_us: u64,
+    /// How long it lasts.
+    pub lasts_us: u64,
+    /// What it is.
+    pub kind: FaultKind,
+}
+
+/// A fault as it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultRecord {
+    /// The fault of the plan.
+    pub planned: PlannedFault,
+    /// Whom it struck.
+    pub nodes: Vec<NodeId>,
+}
+
+const FAULTS: [FaultKind; 12] = [
+    FaultKind::IsolateOne,
+    FaultKind::IsolateLeader,
+    FaultKind::Halves,
+    FaultKind::MajoritiesRing,
+    FaultKind::Bridge,
+    FaultKind::OneWay,
+    FaultKind::CrashLeader,
+    FaultKind::CrashOne,
+    FaultKind::CrashMinority,
+    FaultKind::CrashAll,
+    FaultKind::PauseOne,
+    FaultKind::PauseLeader,
+];
+
+/// The faults of a run, by time. Each run favours a few kinds, so that over many seeds each kind meets itself
+/// and every other in quick succession as well as alone.
+pub fn plan_faults(rng: &mut ChaCha8Rng, safety_us: u64, reconfiguration: bool) -> Vec<PlannedFault> {
+    const GAP_US: [u64; 4] = [50_000, 200_000, 600_000, 1_500_000];
+    let mut kinds: Vec<FaultKind> = FAULTS.to_vec();
+    if reconfiguration && rng.next_u32().is_multiple_of(2) {
+        kinds.extend([FaultKind::TransferLeadership, FaultKind::ChangeMembers]);
+    }
+    let favoured = 1 + rng.next_u32() as usize % kinds.len();
+    for place in 0..favoured {
+        let other = place + rng.next_u32() as usize % (kinds.len() - place);
+        kinds.swap(place, other);
+    }
+    let gap = GAP_US[rng.next_u32() as usize % GAP_US.len()];
+    let mut faults = Vec::new();
+    let mut at_us = 500_000;
+    while at_us < safety_us {
+        let kind = kinds[rng.next_u32() as usize % favoured];
+        let lasts_us =
+            1_000 + rng.next_u64() % [20_000, 300_000, 1_000_000, 3_000_000][rng.next_u32() as usize % 4];
+        faults.push(PlannedFault {
+            at_us,
+            lasts_us,
+            kind,
+        });
+        at_us += 1_000 + rng.next_u64() % (2 * gap);
+    }
+    faults
+}
+
+/// The pairs `(from, to)` that a partition cuts, with the nodes that it is about first.
+pub(super) fn cut_pairs(
+    kind: FaultKind,
+    shuffled: &[NodeId],
+    leader: Option<NodeId>,
+) -> (Vec<NodeId>, Vec<(NodeId, NodeId)>) {
+    let n = shuffled.len();
+    let place = |id: NodeId| shuffled.iter().position(|other| *other == id).unwrap_or(0);
+    let one = match kind {
+        FaultKind::IsolateLeader => leader.unwrap_or(shuffled[0]),
+        _ => shuffled[0],
+    };
+    let half = n / 2;
+    let drops = |from: NodeId, to: NodeId| match kind {
+        FaultKind::IsolateOne | FaultKind::IsolateLeader => from == one || to == one,
+        FaultKind::OneWay => from == one,
+        FaultKind::Halves => (place(from) < half) != (place(to) < half),
+        FaultKind::Bridge => {
+            // The node in the middle hears both sides.
+            let (from, to) = (place(from), place(to));
+            from != half && to != half && (from < half) != (to < half)
+        }
+        FaultKind::MajoritiesRing => {
+            // On a ring each hears itself and its nearest neighbours, just a majority. Where that is an even
+            // number the window is lopsided, and a link may work one way only.
+            let others = crate::quorum::majority(n) - 1;
+            let offset = (place(from) + n - place(to) + others / 2) % n;
+            offset > others
+        }
+        _ => false,
+    };
+    let pairs = shuffled
+        .iter()
+        .flat_map(|from| shuffled.iter().map(move |to| (*from, *to)));
+    let pairs = pairs
+        .filter(|(from, to)| from != to && drops(*from, *to))
+        .collect();
+    let about = match kind {
+        FaultKind::IsolateOne | FaultKind::IsolateLeader | FaultKind::OneWay => vec![one],
+        FaultKind::Halves | FaultKind::Bridge => shuffled[..half].to_vec(),
+        _ => shuffled.to_vec(),
+    };
+    (about, pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_chacha::rand_core::SeedableRng;
+
+    fn ids(n: u16) -> Vec<NodeId> {
+        (1..=n).map(NodeId).collect()
+    }
+
+    #[test]
+    fn in_a_ring_everyone_hears_a_majority() {
+        for n in 3..=9 {
+            let mut seen = std::collections::BTreeSet::new();
+            let (_, pairs) = cut_pairs(FaultKind::MajoritiesRing, &ids(n), None);
+            for to in ids(n) {
+                let hears = |from: &NodeId| !pairs.contains(&(*from, to));
+                let heard: Vec<_> = ids(n).into_iter().filter(hears).collect();
+                assert!(heard.contains(&to));
+                assert_eq!(heard.len(), crate::quorum::majority(n.into()), "{to} of {n}");
+                assert!(seen.insert(heard), "no two hear the same majority");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bridge_joins_two_halves_that_do_not_hear_each_other() {
+        let (_, pairs) = cut_pairs(FaultKind::Bridge, &ids(5), None);
+        assert!(
+            pairs
+                .iter()
+                .all(|(from, to)| *from != NodeId(3) && *to != NodeId(3))
+        );
+        assert!(pairs.contains(&(NodeId(1), NodeId(4))) && pairs.contains(&(NodeId(5), NodeId(2))));
+        assert!(!pairs.contains(&(NodeId(1), NodeId(2))));
+    }
+
+    #[test]
+    fn one_way_is_one_way() {
+        let (about, pairs) = cut_pairs(FaultKind::OneWay, &ids(3), None);
+        assert_eq!(about, [NodeId(1)]);
+        assert_eq!(pairs, [(NodeId(1), NodeId(2)), (NodeId(1), NodeId(3))]);
+    }
+
+    #[test]
+    fn the_plan_is_a_function_of_the_seed() {
+        let plan = |seed| plan_faults(&mut ChaCha8Rng::seed_from_u64(seed), 10_000_000, true);
+        assert_eq!(plan(7), plan(7));
+        assert_ne!(plan(7), plan(8));
+        assert!(!plan(7).is_empty());
+    }
+}

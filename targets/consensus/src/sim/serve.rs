@@ -1,0 +1,129 @@
+//! The clients' side of the simulated cluster, and its administrator.
+
+use rand_chacha::rand_core::Rng;
+
+use crate::sim::clients::{ClientOutcome, Clients};
+use crate::sim::invariants::Broken;
+use crate::sim::world::{Administration, Event, Input, Simulated, World};
+use crate::{NodeId, Refusal, StateMachine};
+
+/// A client whose node is down or refused it waits at least so long before it tries again.
+const RETRY_US: u64 = 20_000;
+/// How often the administrator of the healed cluster sees to its membership.
+const ADMINISTER_US: u64 = 500_000;
+
+impl<P, S, C> World<'_, P, S, C>
+where
+    P: Simulated,
+    S: StateMachine + Default,
+    C: Clients<P::ReadMode>,
+{
+    /// A thread invokes its next op.
+    pub(super) fn invoke(&mut self, thread: usize) -> Result<(), Broken> {
+        let request = self.clients.invoke(thread, self.now_us);
+        let state = &mut self.threads[thread];
+        state.op += 1;
+        state.waiting = true;
+        let op = state.op;
+        let node = self.node_of(thread);
+        self.trace.line(
+            self.now_us,
+            format_args!("client {thread} asks {node} {request:?}"),
+        );
+        let Some(life) = &mut self.node(node).life else {
+            self.complete(thread, ClientOutcome::Refused(Refusal::Unavailable));
+            return Ok(());
+        };
+        life.requests += 1;
+        let seq = life.requests;
+        life.pending.insert(seq, thread);
+        self.queue.put(
+            self.now_us + self.config.op_timeout_us,
+            Event::TimeOut { thread, op },
+        );
+        if self.node(node).paused_until_us > self.now_us {
+            // It reaches a process that stands still, and is lost with the connection that the client gives up.
+            return Ok(());
+        }
+        self.step(node, Input::Request(seq, request))
+    }
+
+    fn node_of(&self, thread: usize) -> NodeId {
+        self.nodes[thread % self.nodes.len()].id
+    }
+
+    /// A thread's op ended, unless it had given up on it.
+    pub(super) fn complete(&mut self, thread: usize, outcome: ClientOutcome) {
+        let state = &mut self.threads[thread];
+        if !state.waiting {
+            return;
+        }
+        state.waiting = false;
+        let mut pause_us = self.rng.next_u64() % (self.config.think_us_max + 1);
+        match outcome {
+            ClientOutcome::Result { .. } => {
+                self.stats.answers += 1;
+                state.answers_after_healing += u32::from(self.healed);
+            }
+            ClientOutcome::Refused(_) => pause_us += RETRY_US,
+        }
+        // What it gave up on, or was refused, must not answer its next op.
+        let node = self.node_of(thread);
+        if let Some(life) = &mut self.node(node).life {
+            life.pending.retain(|_, waiting| *waiting != thread);
+        }
+        self.trace
+            .line(self.now_us, format_args!("client {thread} gets {outcome:?}"));
+        self.clients.complete(thread, self.now_us, outcome);
+        self.queue.put(self.now_us + pause_us, Event::Invoke { thread });
+    }
+
+    /// Gives the healed cluster all its members back.
+    pub(super) fn restore_membership(&mut self) -> Result<(), Broken> {
+        let all: Vec<NodeId> = self.nodes.iter().map(|node| node.id).collect();
+        let leader = self.current_leader();
+        if let Some(leader) = leader
+            && self
+                .node(leader)
+                .life
+                .as_ref()
+                .is_some_and(|life| life.core.voters() != all)
+        {
+            self.step(leader, Input::Admin(Administration::ChangeMembers(all)))?;
+        }
+        self.queue.put(self.now_us + ADMINISTER_US, Event::Administer);
+        Ok(())
+    }
+
+    /// The node that leads the latest term, if any.
+    pub(super) fn current_leader(&self) -> Option<NodeId> {
+        let status = |node: &crate::sim::node::Node<P, S>| node.life.as_ref().map(|life| life.core.status());
+        let leading = self.nodes.iter().filter_map(|node| {
+            let status = status(node)?;
+            (status.leader == Some(node.id)).then_some((status.term, node.id))
+        });
+        leading.max().map(|(_, id)| id)
+    }
+
+    /// Who was not served although everything had healed.
+    pub(super) fn describe_who_waits(&self) -> String {
+        let waiting: Vec<_> = (0..self.threads.len())
+            .filter(|thread| self.threads[*thread].answers_after_healing == 0)
+            .map(|thread| format!("client {thread} of {}", self.node_of(thread)))
+            .collect();
+        let seconds = self.config.liveness_us / 1_000_000;
+        let nodes: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| match &node.life {
+                Some(life) => format!("{}: {:?}", node.id, life.core.status()),
+                None => format!("{}: down", node.id),
+            })
+            .collect();
+        format!(
+            "{seconds} s after healing, without an answer: {}; {}",
+            waiting.join(", "),
+            nodes.join("; ")
+        )
+    }
+}

@@ -1,0 +1,140 @@
+//! Carrying out the planned faults, and healing them.
+
+use rand_chacha::rand_core::Rng;
+
+use crate::sim::clients::Clients;
+use crate::sim::faults::{FaultKind, FaultRecord, PlannedFault, cut_pairs};
+use crate::sim::invariants::Broken;
+use crate::sim::network::NetworkConditions;
+use crate::sim::world::{Administration, Event, Input, Simulated, World};
+use crate::{NodeId, StateMachine};
+
+impl<P, S, C> World<'_, P, S, C>
+where
+    P: Simulated,
+    S: StateMachine + Default,
+    C: Clients<P::ReadMode>,
+{
+    pub(super) fn strike(&mut self, fault: PlannedFault) -> Result<(), Broken> {
+        let nodes = match fault.kind {
+            FaultKind::IsolateOne
+            | FaultKind::IsolateLeader
+            | FaultKind::Halves
+            | FaultKind::MajoritiesRing
+            | FaultKind::Bridge
+            | FaultKind::OneWay => self.cut(fault),
+            FaultKind::CrashLeader | FaultKind::CrashOne | FaultKind::CrashMinority | FaultKind::CrashAll => {
+                self.crash_some(fault)
+            }
+            FaultKind::PauseOne | FaultKind::PauseLeader => self.pause(fault),
+            FaultKind::TransferLeadership | FaultKind::ChangeMembers => self.reconfigure(fault)?,
+        };
+        self.trace.line(
+            self.now_us,
+            format_args!("fault {:?} strikes {nodes:?}", fault.kind),
+        );
+        self.faults.push(FaultRecord {
+            planned: fault,
+            nodes,
+        });
+        Ok(())
+    }
+
+    fn shuffled(&mut self) -> Vec<NodeId> {
+        let mut ids: Vec<_> = self.nodes.iter().map(|node| node.id).collect();
+        for place in (1..ids.len()).rev() {
+            ids.swap(place, self.rng.next_u32() as usize % (place + 1));
+        }
+        ids
+    }
+
+    fn leader_or_random(&mut self) -> NodeId {
+        let random = self.shuffled()[0];
+        self.current_leader().unwrap_or(random)
+    }
+
+    /// Cuts the network. A new partition takes the place of the one before.
+    fn cut(&mut self, fault: PlannedFault) -> Vec<NodeId> {
+        let (shuffled, leader) = (self.shuffled(), self.current_leader());
+        let (about, pairs) = cut_pairs(fault.kind, &shuffled, leader);
+        self.network.heal();
+        for (from, to) in pairs {
+            self.network.cut(from, to);
+        }
+        self.partition += 1;
+        self.queue.put(
+            self.now_us + fault.lasts_us,
+            Event::HealPartition {
+                partition: self.partition,
+            },
+        );
+        about
+    }
+
+    fn crash_some(&mut self, fault: PlannedFault) -> Vec<NodeId> {
+        let shuffled = self.shuffled();
+        let nodes = match fault.kind {
+            FaultKind::CrashLeader => vec![self.leader_or_random()],
+            FaultKind::CrashOne => shuffled[..1].to_vec(),
+            FaultKind::CrashMinority => shuffled[..(shuffled.len() - 1) / 2].to_vec(),
+            _ => shuffled,
+        };
+        for node in &nodes {
+            self.crash(*node);
+            // Restarts do not come all at once.
+            let apart_us = self.rng.next_u64() % 200_000;
+            self.queue.put(
+                self.now_us + fault.lasts_us + apart_us,
+                Event::Restart { node: *node },
+            );
+        }
+        nodes
+    }
+
+    fn pause(&mut self, fault: PlannedFault) -> Vec<NodeId> {
+        let id = match fault.kind {
+            FaultKind::PauseLeader => self.leader_or_random(),
+            _ => self.shuffled()[0],
+        };
+        self.node(id).paused_until_us = self.now_us + fault.lasts_us;
+        vec![id]
+    }
+
+    fn reconfigure(&mut self, fault: PlannedFault) -> Result<Vec<NodeId>, Broken> {
+        let Some(leader) = self.current_leader() else {
+            return Ok(Vec::new());
+        };
+        let mut nodes = self.shuffled();
+        let administration = match fault.kind {
+            FaultKind::TransferLeadership => {
+                nodes.truncate(1);
+                Administration::Transfer(nodes[0])
+            }
+            _ => {
+                // At least three stay, so that a crash is survivable.
+                let least = nodes.len().min(3);
+                let stay = least + self.rng.next_u32() as usize % (nodes.len() - least + 1);
+                nodes.truncate(stay);
+                Administration::ChangeMembers(nodes.clone())
+            }
+        };
+        if self.node(leader).paused_until_us <= self.now_us {
+            self.step(leader, Input::Admin(administration))?;
+        }
+        Ok(nodes)
+    }
+
+    /// Ends all faults: the liveness phase begins.
+    pub(super) fn heal(&mut self) -> Result<(), Broken> {
+        self.trace.line(self.now_us, format_args!("everything heals"));
+        self.network.heal();
+        self.network.conditions = NetworkConditions::HEALTHY;
+        self.healed = true;
+        for id in self.shuffled() {
+            self.node(id).paused_until_us = 0;
+            self.queue.put(self.now_us, Event::Restart { node: id });
+        }
+        self.queue.put(self.now_us, Event::Administer);
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! The planted bugs. Each breaks one rule that Raft's safety rests on, and is chosen at run time. A harness that
+//! misses one of them would miss the same mistake in a real system.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A planted bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mutant {
+    /// The vote is forgotten by a restart.
+    VoteNotPersisted,
+    /// The term, and with it the vote, is forgotten by a restart.
+    TermNotPersisted,
+    /// Votes are given to candidates whose log is behind.
+    VoteWithoutLogCheck,
+    /// Entries of older terms are committed by counting, and so no no-op is appended.
+    CommitOlderTerm,
+    /// A follower keeps its own entry where it conflicts with the leader's.
+    ConflictNotTruncated,
+    /// Half of the voters counts as a majority.
+    MajorityAsHalf,
+    /// The leader applies and answers what it has logged, before a quorum has.
+    AnswerBeforeCommit,
+    /// Followers apply what they have logged, before it is committed.
+    ApplyBeforeCommit,
+    /// A read index is given without confirming leadership.
+    ReadIndexWithoutHeartbeat,
+    /// A read index is given before an entry of the leader's own term is committed.
+    ReadIndexWithoutOwnTerm,
+    /// A follower that was given a read index does not wait until it has applied it.
+    FollowerReadWithoutWait,
+    /// A snapshot lacks the last entries that it claims to contain.
+    SnapshotForgetsLast,
+    /// The lease lasts a whole election timeout, as if all clocks ran alike.
+    LeaseIgnoresDrift,
+    /// Entries are acknowledged before they are synced to disk.
+    AckBeforeSync,
+}
+
+/// What a planted bug breaks, and how it shows.
+#[derive(Clone, Copy, Debug)]
+pub struct MutantInfo {
+    /// The bug.
+    pub mutant: Mutant,
+    /// Its name: `commit-older-term`.
+    pub name: &'static str,
+    /// The rule that it breaks, with its place in the paper.
+    pub breaks: &'static str,
+    /// The faults that expose it.
+    pub faults: &'static str,
+    /// The anomaly to expect.
+    pub anomaly: &'static str,
+}
+
+/// All planted bugs.
+pub const MUTANTS: &[MutantInfo] = &[
+    MutantInfo {
+        mutant: Mutant::VoteNotPersisted,
+        name: "vote-not-persisted",
+        breaks: "votedFor is on stable storage before a vote is answered (§5.2, figure 2)",
+        faults: "kill",
+        anomaly: "two leaders in one term",
+    },
+    MutantInfo {
+        mutant: Mutant::TermNotPersisted,
+        name: "term-not-persisted",
+        breaks: "currentTerm is on stable storage and never goes back (§5.1, figure 2)",
+        faults: "kill",
+        anomaly: "two leaders in one term, or a committed write lost to an older log",
+    },
+    MutantInfo {
+        mutant: Mutant::VoteWithoutLogCheck,
+        name: "vote-without-log-check",
+        breaks: "a voter refuses candidates whose log is less up-to-date than its own (§5.4.1)",
+        faults: "partition,kill,pause",
+        anomaly: "lost write",
+    },
+    MutantInfo {
+        mutant: Mutant::CommitOlderTerm,
+        name: "commit-older-term",
+        breaks: "only entries of the leader's own term are committed by counting (§5.4.2, figure 8)",
+        faults: "partition,kill",
+        anomaly: "lost write",
+    },
+    MutantInfo {
+        mutant: Mutant::ConflictNotTruncated,
+        name: "conflict-not-truncated",
+        breaks: "a follower deletes its entry that conflicts with the leader's, and all that follow (§5.3)",
+        faults: "partition",
+        anomaly: "stale or phantom read, lost write",
+    },
+    MutantInfo {
+        mutant: Mutant::MajorityAsHalf,
+        name: "majority-as-half",
+        breaks: "any two quorums share a node (§5.2)",
+        faults: "partition",
+        anomaly: "two leaders that both commit: stale read, lost write",
+    },
+    MutantInfo {
+        mutant: Mutant::AnswerBeforeCommit,
+        name: "answer-before-commit",
+        breaks: "a client is answered only when its entry is committed (§5.3)",
+        faults: "partition",
+        anomaly: "lost write",
+    },
+    MutantInfo {
+        mutant: Mutant::ApplyBeforeCommit,
+        name: "apply-before-commit",
+        breaks: "only committed entries are applied (§5.3)",
+        faults: "partition",
+        anomaly: "a read of a write that never was, nodes that disagree",
+    },
+    MutantInfo {
+        mutant: Mutant::ReadIndexWithoutHeartbeat,
+        name: "read-index-without-heartbeat",
+        breaks: "a leader confirms that it still leads before it answers a read (§8, thesis §6.4)",
+        faults: "partition",
+        anomaly: "stale read",
+    },
+    MutantInfo {
+        mutant: Mutant::ReadIndexWithoutOwnTerm,
+        name: "read-index-without-own-term",
+        breaks: "a leader knows what is committed only once an entry of its own term is (§8, thesis §6.4)",
+        faults: "kill,partition",
+        anomaly: "stale read after a change of leader",
+    },
+    MutantInfo {
+        mutant: Mutant::FollowerReadWithoutWait,
+        name: "follower-read-without-wait",
+        breaks: "a read waits until the state machine has reached the read index (thesis §6.4)",
+        faults: "partition",
+        anomaly: "stale read",
+    },
+    MutantInfo {
+        mutant: Mutant::SnapshotForgetsLast,
+        name: "snapshot-forgets-last",
+        breaks: "a snapshot contains every entry up to its last included index (§7)",
+        faults: "kill",
+        anomaly: "lost write",
+    },
+    MutantInfo {
+        mutant: Mutant::LeaseIgnoresDrift,
+        name: "lease-ignores-drift",
+        breaks: "a lease is shorter than the election timeout by the bound on clock drift (thesis §6.4.1)",
+        faults: "partition",
+        anomaly: "stale lease read",
+    },
+    MutantInfo {
+        mutant: Mutant::AckBeforeSync,
+        name: "ack-before-sync",
+        breaks: "entries are on stable storage before they are acknowledged (figure 2)",
+        faults: "kill",
+        anomaly: "lost write after power failure",
+    },
+];
+
+impl Mutant {
+    /// What it breaks and how it shows.
+    #[must_use]
+    pub fn info(self) -> &'static MutantInfo {
+        MUTANTS
+            .iter()
+            .find(|info| info.mutant == self)
+            .expect("every mutant is listed")
+    }
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.info().name)
+    }
+}
+
+/// There is no mutant of that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown raft mutant `{0}`")]
+pub struct UnknownMutant(pub String);
+
+impl FromStr for Mutant {
+    type Err = UnknownMutant;
+
+    fn from_str(name: &str) -> Result<Self, UnknownMutant> {
+        let info = MUTANTS.iter().find(|info| info.name == name);
+        info.map(|info| info.mutant)
+            .ok_or_else(|| UnknownMutant(name.into()))
+    }
+}
