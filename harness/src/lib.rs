@@ -1,6 +1,5 @@
 //! The `splitbrain` harness: it starts a cluster, loads it, breaks it, records what clients saw, and judges it.
 
-pub mod cli;
 pub mod client;
 pub mod exit;
 pub mod failure;

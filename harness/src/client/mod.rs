@@ -2,6 +2,7 @@
 
 mod latency;
 mod pace;
+mod session;
 
 use std::future::Future;
 use std::io;
@@ -14,6 +15,7 @@ use tokio::time;
 
 pub use latency::{Latencies, Quantiles};
 pub use pace::Pace;
+pub use session::NodeSession;
 
 use crate::record::{OpStart, Pen};
 use crate::workload::{Completion, Generator, Placement, Request, Thread};
@@ -150,5 +152,108 @@ impl<C: Caller> Client<C> {
             read_mode: ReadModeId(self.placement.read_mode as u8),
             node: NodeName(self.placement.node as u16),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use splitbrain_checker::history::{Header, History, Op, read_native_file};
+
+    use super::*;
+    use crate::record::{Clock, Recorder};
+    use crate::workload::{Mix, Workload};
+
+    /// Answers by a script, and asks the client to stop with its last line.
+    struct Scripted {
+        script: VecDeque<(Outcome, bool)>,
+        stop: watch::Sender<bool>,
+    }
+
+    impl Caller for Scripted {
+        async fn call(&mut self, request: &Request) -> Called {
+            let (outcome, session_over) = self.script.pop_front().expect("a client that stopped in time");
+            if self.script.is_empty() {
+                self.stop.send_replace(true);
+            }
+            let is_ok_read = outcome == Outcome::Ok && request.action == Action::Read;
+            let answer = Answer {
+                observed: is_ok_read.then_some(None),
+                ..Answer::default()
+            };
+            Called {
+                outcome,
+                answer,
+                refused: false,
+                session_over,
+            }
+        }
+    }
+
+    async fn play(script: &[(Outcome, bool)]) -> History {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.jsonl");
+        let header = Header {
+            nodes: vec!["n1".into()],
+            read_modes: vec!["log".into()],
+            ..Header::default()
+        };
+        let recorder = Recorder::create(&path, &header, Clock::start()).unwrap();
+        let workload = Workload::named("register").unwrap();
+        let load = Arc::new(Load {
+            pen: recorder.pen(),
+            generator: Mutex::new(workload.generator(&Mix::default(), 1)),
+            pace: Pace::Closed,
+            latencies: Mutex::new(Latencies::new(1)),
+            concurrency: 10,
+        });
+        let (stop, stopped) = watch::channel(false);
+        let caller = Scripted {
+            script: script.iter().copied().collect(),
+            stop,
+        };
+        let place = Placement {
+            node: 0,
+            read_mode: 0,
+        };
+        Client::new(Thread(3), place, caller, load)
+            .run(stopped)
+            .await
+            .unwrap();
+        recorder.finish().unwrap();
+        read_native_file(&path).unwrap().history
+    }
+
+    fn processes(history: &History) -> Vec<u64> {
+        history.ops.iter().map(|op: &Op| op.process.0).collect()
+    }
+
+    #[tokio::test]
+    async fn an_op_of_unknown_outcome_retires_its_process() {
+        use Outcome::{Fail, Info, Ok};
+        let history = play(&[
+            (Ok, false),
+            (Info, false),
+            (Fail, false),
+            (Info, true),
+            (Ok, false),
+        ])
+        .await;
+        assert_eq!(processes(&history), [3, 3, 13, 13, 23]);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_session_retires_its_process_whatever_the_outcome() {
+        use Outcome::{Fail, Ok};
+        let history = play(&[(Fail, true), (Ok, false), (Ok, true), (Ok, false)]).await;
+        assert_eq!(processes(&history), [3, 13, 13, 23]);
+    }
+
+    #[tokio::test]
+    async fn the_op_that_is_open_at_the_stop_gets_its_outcome() {
+        let history = play(&[(Outcome::Ok, false)]).await;
+        assert_eq!(history.ops.len(), 1);
+        assert_eq!(history.ops[0].outcome, Outcome::Ok);
     }
 }
