@@ -43,7 +43,7 @@ pub struct Arena<'a> {
 pub struct Evidence {
     /// What was seen, a sentence each.
     pub sentences: Vec<String>,
-    /// What speaks against it, a sentence each. The fault is proven if there is none of these.
+    /// What speaks against it, a sentence each.
     pub objections: Vec<String>,
 }
 
@@ -56,6 +56,12 @@ impl Evidence {
             &mut self.objections
         }
         .push(sentence);
+    }
+
+    /// Whether it proves the fault: something was seen, and nothing speaks against it.
+    #[must_use]
+    pub fn is_proof(&self) -> bool {
+        self.objections.is_empty() && !self.sentences.is_empty()
     }
 
     /// Adds what was seen at another time.

@@ -48,7 +48,6 @@ async fn build_all(nodes: &[Node], namespaces: &[Namespace]) -> Result<(), Netwo
         let peer = LinkMessageBuilder::<LinkUnspec>::new()
             .name(NODE_LINK)
             .setns_by_fd(namespace.as_fd().as_raw_fd())
-            .up()
             .build();
         let veth = LinkMessageBuilder::<LinkVeth>::new(&format!("sb{node}"), NODE_LINK)
             .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
@@ -69,7 +68,15 @@ async fn build_all(nodes: &[Node], namespaces: &[Namespace]) -> Result<(), Netwo
             source,
         })?;
         let inside = connect()?;
-        add_address(&inside, NODE_LINK, address(*node).into()).await?;
+        let index = add_address(&inside, NODE_LINK, address(*node).into()).await?;
+        // Not at its creation: until the pair is complete, its ends cannot be brought up.
+        let up = LinkUnspec::new_with_index(index).up().build();
+        inside
+            .link()
+            .set(up)
+            .execute()
+            .await
+            .map_err(netlink("bringing up a link"))?;
     }
     Ok(())
 }
