@@ -15,7 +15,7 @@ use crate::sim::trace::Trace;
 use crate::{Effect, Incarnation, Inspect, NodeId, Protocol, Ready, Refusal, RequestId, Setup, StateMachine};
 
 /// A run that has not ended after so many events is going round in circles.
-const EVENTS_MAX: u64 = 20_000_000;
+const EVENTS_MAX: u64 = 2_000_000;
 /// How many answers every client must get after everything has healed.
 const ANSWERS_AFTER_HEALING: u32 = 3;
 /// The times that a healthy and a struggling disk take to sync, microseconds.

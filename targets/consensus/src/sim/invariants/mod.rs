@@ -54,6 +54,9 @@ impl Committed {
     }
 }
 
+/// An entry that was never seen, because a snapshot stands for it.
+const UNSEEN: EntryView = EntryView { term: 0, digest: 0 };
+
 /// What a node looked like after its last step, so that only what changed is checked.
 #[derive(Clone, Debug)]
 struct LastSeen {
@@ -117,6 +120,7 @@ impl Invariants {
             self.log_matching.check(node, &seen.log, changed_from)?;
         }
         let committed_before = before.map_or(core.base(), |before| before.committed);
+        forget_replaced(&mut seen.log, committed_before, core.base());
         if status.committed > committed_before {
             self.state_machine_safety.committed(
                 node,
@@ -136,12 +140,21 @@ impl Invariants {
     }
 }
 
+/// Forgets what a snapshot of the leader has replaced: the node held other entries there, which it never
+/// committed.
+fn forget_replaced(log: &mut [EntryView], committed: Version, base: Version) {
+    let from = usize::try_from(committed.0).unwrap_or(usize::MAX).min(log.len());
+    let to = usize::try_from(base.0)
+        .unwrap_or(usize::MAX)
+        .clamp(from, log.len());
+    log[from..to].fill(UNSEEN);
+}
+
 /// Brings the picture of a node's log up to date, and returns the first index (from 0) that changed. What the
 /// node has compacted is kept as it was last seen.
 fn update_log<C: Inspect>(log: &mut Vec<EntryView>, core: &C, last: Version) -> usize {
     let base = usize::try_from(core.base().0).unwrap_or(usize::MAX);
     let last = usize::try_from(last.0).unwrap_or(usize::MAX);
-    const UNSEEN: EntryView = EntryView { term: 0, digest: 0 };
     let known = log.len().min(last);
     log.resize(last, UNSEEN);
     // Logs change at their ends: look back from there until nothing is new.
