@@ -100,6 +100,8 @@ pub struct Op {
 pub struct History {
     /// The ops.
     pub ops: Vec<Op>,
+    /// Where this is a part of another history: the index that each op has there. Empty where it is a whole.
+    pub origin: Vec<OpIndex>,
     /// The names of the read modes that [`Op::read_mode`] points into.
     pub read_modes: Vec<String>,
     /// The names of the nodes that [`Op::node`] points into.
@@ -114,6 +116,22 @@ impl Op {
             Outcome::Info => u64::MAX,
             Outcome::Ok | Outcome::Fail => self.completed_ns.unwrap_or(u64::MAX),
         }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read => f.write_str("read"),
+            Self::Write { value } => write!(f, "write {value}"),
+            Self::Cas { from, to } => write!(f, "cas {from} -> {to}"),
+        }
+    }
+}
+
+impl fmt::Display for OpIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
     }
 }
 

@@ -157,7 +157,7 @@ fn seed_of_life(seed: u64, id: NodeId, incarnation: u64) -> u64 {
 /// output once clients can connect; everything else goes to standard error.
 ///
 /// The exit code is 0 after a signal, 2 for a command line that makes no sense, and 4 if the node cannot start or
-/// must not go on.
+/// must not go on; 101 means that it panicked.
 #[must_use]
 pub fn main(args: &NodeArgs) -> ExitCode {
     tracing_subscriber::fmt()
@@ -166,6 +166,7 @@ pub fn main(args: &NodeArgs) -> ExitCode {
         .with_ansi(false)
         .with_target(false)
         .init();
+    exit_on_panic();
     match run_named(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -177,6 +178,17 @@ pub fn main(args: &NodeArgs) -> ExitCode {
             })
         }
     }
+}
+
+/// Ends the process when any of its threads or tasks panics: a node that lost a part of itself must not go on
+/// half alive, deaf to its peers perhaps but still answering reads.
+fn exit_on_panic() {
+    const EXIT_CODE: i32 = 101;
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        print(panic);
+        std::process::exit(EXIT_CODE);
+    }));
 }
 
 /// Runs a node of the protocol `P` as this process: what [`main`] does for the protocol that the arguments name.

@@ -21,12 +21,12 @@ use super::frame::{Hello, append_frame};
 const QUEUE_MESSAGES: usize = 1024;
 /// A message that waited longer than this for its connection is dropped: it is outdated.
 const STALE_AFTER: Duration = Duration::from_millis(100);
-/// The waits between attempts to connect: the first, and the longest. The longest bounds how long after the end of
-/// a partition a connection is back, together with `CONNECT_TIMEOUT`.
+/// The waits after a refused attempt to connect: the first, and the longest.
 const BACKOFF_MIN: Duration = Duration::from_millis(10);
 const BACKOFF_MAX: Duration = Duration::from_millis(200);
-/// How long an attempt may take. The kernel repeats a lost SYN only after a second, so giving up sooner and
-/// trying anew is what makes healing prompt. Longer round trips than this are not supported.
+/// How long an attempt may take, and so how long after the end of a partition a connection is back. The kernel
+/// repeats a lost SYN only after a second; giving up sooner and trying anew is what makes healing prompt. Longer
+/// round trips than this are not supported.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
 /// A connection on which something sent stays unacknowledged for so long is given up (`TCP_USER_TIMEOUT`). Across
 /// a partition that drops packets silently, TCP would instead double its retransmission timeout up to minutes and
@@ -112,7 +112,12 @@ impl<M: Serialize> Link<M> {
                     }
                 }
                 Ok(Err(error)) => tracing::debug!(peer = %self.peer, "cannot connect: {error}"),
-                Err(_) => tracing::debug!(peer = %self.peer, "cannot connect: no answer"),
+                Err(_) => {
+                    // The attempt itself was the wait: a partition that drops silently looks like this.
+                    tracing::debug!(peer = %self.peer, "cannot connect: no answer");
+                    self.discard();
+                    continue;
+                }
             }
             self.discard();
             sleep(backoff).await;

@@ -192,6 +192,28 @@ mod tests {
 
     proptest! {
         #[test]
+        fn damage_never_yields_a_record_that_was_not_written(
+            payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..8),
+            cut in any::<prop::sample::Index>(),
+            flip in any::<prop::sample::Index>(),
+            bit in 0..8u8,
+        ) {
+            let mut bytes = header(HEADER_BYTES as u64).to_vec();
+            for payload in &payloads {
+                append_record(&mut bytes, |out| out.extend_from_slice(payload));
+            }
+            bytes.truncate(cut.index(bytes.len() + 1));
+            if !bytes.is_empty() {
+                let at = flip.index(bytes.len());
+                bytes[at] ^= 1 << bit;
+            }
+            let (found, damage) = read(&bytes);
+            prop_assert!(found.len() <= payloads.len());
+            prop_assert!(found.iter().zip(&payloads).all(|(found, payload)| found == payload));
+            prop_assert!(damage.is_some());
+        }
+
+        #[test]
         fn arbitrary_bytes_never_panic(bytes: Vec<u8>, with_header: bool) {
             let mut file = if with_header { header(HEADER_BYTES as u64).to_vec() } else { Vec::new() };
             file.extend_from_slice(&bytes);

@@ -79,6 +79,7 @@ pub(crate) struct SingleLeader {
     persisted: BTreeMap<NodeId, u64>,
     /// The last index at the time of each position not yet persisted.
     unpersisted: BTreeMap<u64, u64>,
+    now: Time,
     next_heartbeat: Time,
     ready: Ready<Message, Record>,
 }
@@ -194,6 +195,7 @@ impl Protocol for SingleLeader {
             applied: 0,
             persisted: BTreeMap::new(),
             unpersisted: BTreeMap::new(),
+            now,
             next_heartbeat: now,
             ready: Ready::empty(0),
         };
@@ -216,6 +218,8 @@ impl Protocol for SingleLeader {
     }
 
     fn tick(&mut self, now: Time) {
+        assert!(now >= self.now, "the clock never runs backward");
+        self.now = now;
         if now >= self.next_heartbeat {
             self.next_heartbeat = now.plus_micros(HEARTBEAT_MICROS);
             if self.leads() {
@@ -322,6 +326,10 @@ impl Protocol for SingleLeader {
     }
 
     fn persisted(&mut self, position: u64) {
+        assert!(
+            position <= self.ready.position,
+            "only what was handed out can be persisted"
+        );
         while let Some(first) = self
             .unpersisted
             .first_entry()

@@ -1,0 +1,136 @@
+//! From a decision to a counterexample: shrink the evidence, have other algorithms look at it, and name it.
+
+use std::time::{Duration, Instant};
+
+use super::classify::Case;
+use super::shrink::{Shrunk, prefix, shrink};
+use super::{Counterexample, EvidenceOp, Weakening};
+use crate::budget::Budget;
+use crate::history::{Action, History, Outcome, Value};
+use crate::linearizable::{Algorithm, Decision, UnknownReason, by_frontier};
+use crate::lower::{Effect, KeyOps};
+use crate::wing_gong;
+use crate::zones::{self, Witness};
+
+/// What one look at a finished counterexample may cost. They are small: this is seldom felt.
+const VERIFY_TIME: Duration = Duration::from_secs(5);
+const VERIFY_MEMORY_BYTES: usize = 512 << 20;
+
+/// Explains why `key` is not linearizable, as `decision` says. Shrinking takes `limit` at most.
+pub(crate) fn explain(
+    history: &History,
+    key: &KeyOps,
+    decision: &Decision,
+    limit: Duration,
+) -> Result<Counterexample, UnknownReason> {
+    let parts: Vec<KeyOps> = match decision {
+        Decision::Witnesses(witnesses) => witnesses.iter().map(|w| part(key, w)).collect(),
+        Decision::Culprit(op) => vec![prefix(key, *op)],
+        Decision::Linearizable | Decision::GaveUp(_) => Vec::new(),
+    };
+    let limit = limit / u32::try_from(parts.len()).unwrap_or(u32::MAX).max(1);
+    let mut best: Option<Counterexample> = None;
+    for part in parts {
+        let counterexample = assess(history, key, shrink(part.compact(), limit))?;
+        if best.as_ref().is_none_or(|b| counterexample.rank() < b.rank()) {
+            best = Some(counterexample);
+        }
+    }
+    best.ok_or(UnknownReason::Disagreement { key: key.key })
+}
+
+/// The ops of a witness.
+fn part(key: &KeyOps, witness: &Witness) -> KeyOps {
+    let ops = witness.ops.iter().map(|i| {
+        let mut op = key.ops[*i as usize];
+        if witness.as_writes.binary_search(i).is_ok()
+            && let Effect::Cas { to, .. } = op.effect
+        {
+            op.effect = Effect::Write(to);
+        }
+        op
+    });
+    KeyOps {
+        ops: ops.collect(),
+        ..*key
+    }
+}
+
+fn assess(history: &History, key: &KeyOps, shrunk: Shrunk) -> Result<Counterexample, UnknownReason> {
+    let Shrunk { ops: part, minimal } = shrunk;
+    let (verified_by, culprit) = verify(&part).ok_or(UnknownReason::Disagreement { key: key.key })?;
+    let (class, reason) = Case::new(history, key, &part, culprit).classify();
+    let culprit = part.ops[culprit].op as usize;
+    let ops = evidence(history, key, &part);
+    Ok(Counterexample {
+        class,
+        key: key.key,
+        culprit: history.index_of(culprit),
+        reason,
+        ops,
+        minimal,
+        verified_by,
+    })
+}
+
+/// Which algorithms find `part` not linearizable, and its culprit by position in it. `None` if any of them finds
+/// that it is linearizable after all.
+fn verify(part: &KeyOps) -> Option<(Vec<Algorithm>, usize)> {
+    let budget = || Budget::new(Some(Instant::now() + VERIFY_TIME), VERIFY_MEMORY_BYTES);
+    let mut verified_by = Vec::new();
+    match zones::check(part) {
+        zones::Answer::Linearizable => return None,
+        zones::Answer::Violations(_) => verified_by.push(Algorithm::Zones),
+        zones::Answer::NotApplicable => {}
+    }
+    let mut culprit = None;
+    match by_frontier(part, &budget()) {
+        Decision::Linearizable => return None,
+        Decision::Culprit(op) => {
+            verified_by.push(Algorithm::Frontier);
+            culprit = Some(op as usize);
+        }
+        Decision::Witnesses(_) | Decision::GaveUp(_) => {}
+    }
+    match wing_gong::is_linearizable(part, &budget()) {
+        Ok(true) => return None,
+        Ok(false) => verified_by.push(Algorithm::WingGong),
+        Err(_) => {}
+    }
+    let last = || {
+        (0..part.ops.len())
+            .filter(|i| !part.ops[*i].is_optional())
+            .max_by_key(|i| part.ops[*i].end)
+    };
+    Some((verified_by, culprit.or_else(last)?))
+}
+
+/// The ops of `part` as they count.
+fn evidence(history: &History, key: &KeyOps, part: &KeyOps) -> Vec<EvidenceOp> {
+    let recorded = |position: u32| key.ops.iter().find(|op| op.op == position);
+    let ops = part.ops.iter().map(|counted| {
+        let position = counted.op as usize;
+        let mut op = history.ops[position].clone();
+        let recorded = recorded(counted.op).expect("a part has no other ops than its whole");
+        let as_write = counted.effect.observes().is_none() && recorded.effect.observes().is_some();
+        let pending = counted.is_optional() && !recorded.is_optional();
+        if as_write && let Action::Cas { to: Value(to), .. } = op.action {
+            op.action = Action::Write { value: Value(to) };
+        }
+        if pending {
+            op.outcome = Outcome::Info;
+        }
+        let weakened = match (as_write, pending) {
+            (false, false) => None,
+            (true, false) => Some(Weakening::AsWrite),
+            (false, true) => Some(Weakening::Pending),
+            (true, true) => Some(Weakening::AsPendingWrite),
+        };
+        EvidenceOp {
+            index: history.index_of(position),
+            op,
+            weakened,
+        }
+    });
+    ops.collect()
+}

@@ -1,0 +1,205 @@
+//! Shrinking: leaving out ops while what stays is not linearizable.
+//!
+//! What may be left out is what a history that *is* linearizable can always spare, so that evidence against the
+//! part is evidence against the whole:
+//! - a pure op (a read, a failed cas);
+//! - a value with all that writes or observes it, and with the values that cas made from it. Every op that stays
+//!   has the same write before it as it had. Not so while a failed compare stays that says only what the
+//!   register did *not* hold: what is left out may be what kept that value away;
+//! - the expectation of a cas, which makes it a plain write;
+//! - whatever starts after a moment, if ops that have not returned by then count as of unknown outcome:
+//!   linearizability is closed under prefixes (Herlihy and Wing 1990, section 3).
+
+use std::time::{Duration, Instant};
+
+use crate::budget::Budget;
+use crate::linearizable::{Decision, decide};
+use crate::lower::{Effect, KeyOp, KeyOps, NEVER};
+
+/// Memory for one check of a candidate. Candidates are parts of what was checked already, mostly tiny ones.
+const MEMORY_BYTES: usize = 256 << 20;
+
+/// A part of a key that is not linearizable.
+pub(super) struct Shrunk {
+    pub(super) ops: KeyOps,
+    /// Whether nothing more can be left out.
+    pub(super) minimal: bool,
+}
+
+/// The part of `key` up to the end of its op `culprit`.
+pub(super) fn prefix(key: &KeyOps, culprit: u32) -> KeyOps {
+    let end = key.ops[culprit as usize].end;
+    let mut ops: Vec<KeyOp> = key.ops.iter().filter(|op| op.start <= end).copied().collect();
+    for op in &mut ops {
+        if op.end > end {
+            op.end = NEVER;
+        }
+    }
+    ops.retain(|op| !(op.is_optional() && op.effect.is_pure()));
+    KeyOps { ops, ..*key }
+}
+
+/// Shrinks `ops`, which are not linearizable, for `limit` at most.
+pub(super) fn shrink(ops: KeyOps, limit: Duration) -> Shrunk {
+    let mut shrinker = Shrinker {
+        ops,
+        deadline: Instant::now() + limit,
+        out_of_time: false,
+    };
+    while shrinker.round() && !shrinker.out_of_time {}
+    Shrunk {
+        minimal: !shrinker.out_of_time,
+        ops: shrinker.ops,
+    }
+}
+
+struct Shrinker {
+    ops: KeyOps,
+    deadline: Instant,
+    out_of_time: bool,
+}
+
+/// Something that might be left out.
+#[derive(Clone, Copy)]
+enum Spare {
+    /// The pure op of that position in the history.
+    Pure(u32),
+    /// The value.
+    Value(u32),
+}
+
+impl Shrinker {
+    /// Tries everything once. True if something could be left out.
+    fn round(&mut self) -> bool {
+        let before = self.ops.ops.len();
+        let pure = self
+            .ops
+            .ops
+            .iter()
+            .filter(|op| op.effect.is_pure())
+            .map(|op| Spare::Pure(op.op))
+            .collect();
+        self.spare(pure);
+        self.spare(values(&self.ops).into_iter().map(Spare::Value).collect());
+        self.cut_chains();
+        self.ops.ops.len() < before
+    }
+
+    /// Leaves out what it can, in ever smaller bunches (Zeller and Hildebrandt's ddmin, TSE 2002).
+    fn spare(&mut self, mut spares: Vec<Spare>) {
+        let mut bunch = spares.len().div_ceil(2);
+        while bunch > 0 {
+            let mut kept = Vec::new();
+            for spare in spares.chunks(bunch) {
+                if self.out_of_time {
+                    return;
+                }
+                let candidate = without(&self.ops, spare);
+                if !self.accept(candidate) {
+                    kept.extend_from_slice(spare);
+                }
+            }
+            spares = kept;
+            bunch = if bunch == 1 { 0 } else { bunch.div_ceil(2) };
+        }
+    }
+
+    /// Makes cas into writes, where the values that they came from can then be left out.
+    fn cut_chains(&mut self) {
+        let cas: Vec<(u32, u32, u32)> = self
+            .ops
+            .ops
+            .iter()
+            .filter_map(|op| match op.effect {
+                Effect::Cas { from, to } => Some((op.op, from, to)),
+                _ => None,
+            })
+            .collect();
+        for (position, from, to) in cas {
+            if self.out_of_time {
+                return;
+            }
+            let mut candidate = self.ops.clone();
+            for op in candidate.ops.iter_mut().filter(|op| op.op == position) {
+                op.effect = Effect::Write(to);
+            }
+            let candidate = without(&candidate, &[Spare::Value(from)]);
+            self.accept(candidate);
+        }
+    }
+
+    fn accept(&mut self, candidate: Option<KeyOps>) -> bool {
+        let Some(candidate) = candidate else { return false };
+        if candidate.ops.len() == self.ops.ops.len() {
+            return false;
+        }
+        match decide(&candidate, &Budget::new(Some(self.deadline), MEMORY_BYTES)).1 {
+            Decision::Witnesses(_) | Decision::Culprit(_) => {
+                self.ops = candidate;
+                true
+            }
+            Decision::Linearizable => false,
+            Decision::GaveUp(_) => {
+                self.out_of_time = true;
+                false
+            }
+        }
+    }
+}
+
+/// The values written, ascending.
+fn values(key: &KeyOps) -> Vec<u32> {
+    let mut values: Vec<u32> = key.ops.iter().filter_map(|op| op.effect.writes()).collect();
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
+/// `key` without those; `None` if they cannot be spared.
+fn without(key: &KeyOps, spares: &[Spare]) -> Option<KeyOps> {
+    let mut spared = vec![false; key.values as usize];
+    let mut positions: Vec<u32> = Vec::new();
+    let mut any_value = false;
+    for spare in spares {
+        match spare {
+            Spare::Pure(position) => positions.push(*position),
+            Spare::Value(value) => {
+                spared[*value as usize] = true;
+                any_value = true;
+            }
+        }
+    }
+    positions.sort_unstable();
+    if any_value {
+        if key.ops.iter().any(|op| matches!(op.effect, Effect::NotHeld(_))) {
+            return None;
+        }
+        close(key, &mut spared);
+    }
+    let touches = |effect: Effect| {
+        effect.observes().is_some_and(|v| spared[v as usize])
+            || effect.writes().is_some_and(|v| spared[v as usize])
+    };
+    let keep = |op: &&KeyOp| !touches(op.effect) && positions.binary_search(&op.op).is_err();
+    Some(KeyOps {
+        ops: key.ops.iter().filter(keep).copied().collect(),
+        ..*key
+    })
+}
+
+/// Adds the values that cas made from those.
+fn close(key: &KeyOps, spared: &mut [bool]) {
+    let mut grown = true;
+    while grown {
+        grown = false;
+        for op in &key.ops {
+            if let Effect::Cas { from, to } = op.effect
+                && spared[from as usize]
+                && !spared[to as usize]
+            {
+                spared[to as usize] = true;
+                grown = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Sets of configurations in flat memory.
+//!
+//! A configuration is a row of words: the state, the mask of linearized live ops, the mask of used optional ops.
+//! Of rows that agree in state and live mask only those are kept whose used mask is minimal (dominance).
+
+/// How a row is laid out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    pub(super) live_words: usize,
+    pub(super) used_words: usize,
+}
+
+impl Layout {
+    pub(super) fn stride(self) -> usize {
+        1 + self.live_words + self.used_words
+    }
+
+    /// The words that two rows must share for one to dominate the other.
+    fn group_words(self) -> usize {
+        1 + self.live_words
+    }
+
+    pub(super) fn live_bit(bit: u32) -> (usize, u64) {
+        (1 + bit as usize / 64, 1 << (bit % 64))
+    }
+
+    pub(super) fn used_bit(self, bit: u32) -> (usize, u64) {
+        (self.group_words() + bit as usize / 64, 1 << (bit % 64))
+    }
+}
+
+/// Marks the state of a row that was dominated after it was stored. States are `u32`.
+const DEAD: u64 = u64::MAX;
+const NONE: u32 = u32::MAX;
+
+/// A set of rows, each reachable by its number in the order of insertion. Open addressing over groups; the rows
+/// of a group are linked. Clearing costs nothing: buckets carry the generation that they are valid for.
+#[derive(Debug)]
+pub(super) struct Table {
+    layout: Layout,
+    rows: Vec<u64>,
+    /// The next row of the same group.
+    links: Vec<u32>,
+    buckets: Vec<Bucket>,
+    groups: usize,
+    generation: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    generation: u32,
+    head: u32,
+}
+
+impl Table {
+    pub(super) fn new(layout: Layout) -> Self {
+        let buckets = vec![
+            Bucket {
+                generation: 0,
+                head: NONE
+            };
+            64
+        ];
+        Self {
+            layout,
+            rows: Vec::new(),
+            links: Vec::new(),
+            buckets,
+            groups: 0,
+            generation: 1,
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.links.clear();
+        self.groups = 0;
+        if self.generation == u32::MAX {
+            self.buckets.fill(Bucket {
+                generation: 0,
+                head: NONE,
+            });
+            self.generation = 0;
+        }
+        self.generation += 1;
+    }
+
+    /// Rows ever inserted since the last clearing, dead ones included.
+    pub(super) fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.rows.capacity() * 8 + self.links.capacity() * 4 + self.buckets.capacity() * 8
+    }
+
+    /// The row of that number, unless another dominates it.
+    pub(super) fn row(&self, number: usize) -> Option<&[u64]> {
+        let stride = self.layout.stride();
+        let row = &self.rows[number * stride..(number + 1) * stride];
+        (row[0] != DEAD).then_some(row)
+    }
+
+    /// All rows that no other dominates.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[u64]> {
+        self.rows
+            .chunks_exact(self.layout.stride())
+            .filter(|row| row[0] != DEAD)
+    }
+
+    /// Stores `row` unless one that is stored dominates it; forgets those that it dominates.
+    pub(super) fn insert(&mut self, row: &[u64]) {
+        if (self.groups + 1) * 2 > self.buckets.len() {
+            self.grow();
+        }
+        let bucket = self.find(row);
+        let head = self.buckets[bucket].head;
+        let fresh = self.buckets[bucket].generation != self.generation;
+        if !fresh && !self.admit(head, row) {
+            return;
+        }
+        let number = u32::try_from(self.links.len()).expect("the memory budget ends a search long before");
+        self.rows.extend_from_slice(row);
+        self.links.push(if fresh { NONE } else { head });
+        self.groups += usize::from(fresh);
+        self.buckets[bucket] = Bucket {
+            generation: self.generation,
+            head: number,
+        };
+    }
+
+    /// Whether no row of the group dominates `row`; marks dead those that `row` dominates.
+    fn admit(&mut self, head: u32, row: &[u64]) -> bool {
+        let (stride, group_words) = (self.layout.stride(), self.layout.group_words());
+        let used = &row[group_words..];
+        let mut at = head;
+        while at != NONE {
+            let stored = &mut self.rows[at as usize * stride..(at as usize + 1) * stride];
+            if stored[0] != DEAD {
+                let (mut subset, mut superset) = (true, true);
+                for (s, u) in stored[group_words..].iter().zip(used) {
+                    subset &= s & !u == 0;
+                    superset &= u & !s == 0;
+                }
+                if subset {
+                    return false;
+                }
+                if superset {
+                    stored[0] = DEAD;
+                }
+            }
+            at = self.links[at as usize];
+        }
+        true
+    }
+
+    /// The bucket of the row's group, or the free one where it belongs.
+    fn find(&self, row: &[u64]) -> usize {
+        let words = self.layout.group_words();
+        let mask = self.buckets.len() - 1;
+        let mut at = hash(&row[..words]) & mask;
+        loop {
+            let bucket = self.buckets[at];
+            if bucket.generation != self.generation || self.same_group(bucket.head, row) {
+                return at;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// Dead rows lose their state, so that a group is known by the live mask and state of its head, which is
+    /// its newest row and never dead: a row only dies when a newer one takes its place.
+    fn same_group(&self, head: u32, row: &[u64]) -> bool {
+        let (stride, words) = (self.layout.stride(), self.layout.group_words());
+        let start = head as usize * stride;
+        self.rows[start..start + words] == row[..words]
+    }
+
+    fn grow(&mut self) {
+        let heads: Vec<u32> = self
+            .buckets
+            .iter()
+            .filter(|b| b.generation == self.generation)
+            .map(|b| b.head)
+            .collect();
+        self.buckets = vec![
+            Bucket {
+                generation: 0,
+                head: NONE
+            };
+            self.buckets.len() * 2
+        ];
+        self.generation = 1;
+        let (stride, mask) = (self.layout.stride(), self.buckets.len() - 1);
+        for head in heads {
+            let start = head as usize * stride;
+            let mut at = hash(&self.rows[start..start + self.layout.group_words()]) & mask;
+            while self.buckets[at].generation == self.generation {
+                at = (at + 1) & mask;
+            }
+            self.buckets[at] = Bucket {
+                generation: self.generation,
+                head,
+            };
+        }
+    }
+}
+
+/// Multiply and rotate, as rustc-hash does; the high bits are the good ones.
+fn hash(words: &[u64]) -> usize {
+    const K: u64 = 0xf135_7aea_2e62_a9c5;
+    let mut state = 0_u64;
+    for word in words {
+        state = (state.rotate_left(26) ^ word).wrapping_mul(K);
+    }
+    (state >> 20) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Layout, Table};
+
+    const LAYOUT: Layout = Layout {
+        live_words: 1,
+        used_words: 1,
+    };
+
+    fn stored(table: &Table) -> Vec<Vec<u64>> {
+        let mut rows: Vec<Vec<u64>> = table.rows().map(<[u64]>::to_vec).collect();
+        rows.sort_unstable();
+        rows
+    }
+
+    #[test]
+    fn a_row_with_fewer_used_ops_dominates() {
+        let mut table = Table::new(LAYOUT);
+        table.insert(&[1, 0, 0b011]);
+        table.insert(&[1, 0, 0b110]);
+        table.insert(&[1, 0, 0b111]);
+        assert_eq!(stored(&table), [[1, 0, 0b011], [1, 0, 0b110]]);
+        table.insert(&[1, 0, 0b010]);
+        assert_eq!(stored(&table), [[1, 0, 0b010]]);
+        assert!(table.row(0).is_none());
+        table.insert(&[1, 1, 0b111]);
+        table.insert(&[2, 0, 0b111]);
+        assert_eq!(stored(&table), [[1, 0, 0b010], [1, 1, 0b111], [2, 0, 0b111]]);
+    }
+
+    #[test]
+    fn a_set_survives_growth_and_forgets_on_clearing() {
+        let mut table = Table::new(LAYOUT);
+        for round in 0..3_u64 {
+            table.clear();
+            for state in 0..1000 {
+                table.insert(&[state, round, 1]);
+                table.insert(&[state, round, 1]);
+            }
+            assert_eq!(table.len(), 1000);
+            assert_eq!(stored(&table).len(), 1000);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What can be wrong with a history file, and where.
+
+use std::fmt;
+use std::io;
+
+use thiserror::Error;
+
+use super::pair::EventError;
+
+/// A file that cannot be used: which line of it, and why.
+#[derive(Debug, Error)]
+#[error("{file}:{line}: {problem}")]
+pub struct ReadError {
+    /// The file, as it was named by the caller.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    #[source]
+    pub problem: Problem,
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The file cannot be opened or read.
+    #[error("cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// There is nothing in the file.
+    #[error("the file is empty")]
+    Empty,
+    /// The first line is not the header of a native history.
+    #[error("not the header of a native history: {0}")]
+    Header(String),
+    /// The file is of a version that this program does not know.
+    #[error("history version {0} is not supported, only {supported}", supported = super::native::VERSION)]
+    Version(u32),
+    /// The line is longer than any event can be.
+    #[error("the line is longer than {max} bytes", max = super::native::MAX_LINE_BYTES)]
+    LineTooLong,
+    /// The line is not a JSON object with the fields of an event.
+    #[error("not an event: {message} (column {column})")]
+    Syntax {
+        /// The column, counted from 1; 0 where unknown.
+        column: usize,
+        /// What the parser says.
+        message: String,
+    },
+    /// A value that does not go with its op.
+    #[error("the value of a {f} must be {expected}")]
+    WrongValue {
+        /// The op: `read`, `write` or `cas`.
+        f: &'static str,
+        /// What it should have been.
+        expected: &'static str,
+    },
+    /// An op that the data model of the header does not have.
+    #[error("the model `register` has no cas")]
+    NoCas,
+    /// A name that the header does not list.
+    #[error("the {what} `{name}` is not in the header")]
+    UnknownName {
+        /// `node` or `read mode`.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// An event that cannot follow those before it.
+    #[error(transparent)]
+    Event(#[from] EventError),
+}
+
+/// Something that was lost, though the rest can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// The last line has no end and is no whole event: the recording was cut off. All lines before it count.
+    CutOff {
+        /// The line, counted from 1.
+        line: u64,
+        /// Its length in bytes.
+        bytes: usize,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CutOff { line, bytes } => {
+                write!(
+                    f,
+                    "line {line} is cut off after {bytes} bytes and left out; the lines before it are whole"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! From options to a test: names are looked up, gaps filled, contradictions refused.
+
+use splitbrain_nemesis::network::NODES_MAX;
+use splitbrain_nemesis::node::Node;
+use splitbrain_nemesis::schedule::{FaultKind, Intervals, Schedule};
+use splitbrain_systems::ReadModeInfo;
+
+use crate::catalog;
+use crate::cli::RunOptions;
+use crate::failure::{Failure, Result};
+use crate::host::HostFacts;
+use crate::rerun;
+use crate::test_file::{JudgedMode, Test};
+use crate::units::{CONCURRENCY_MAX, Concurrency, Span};
+use crate::utc::Utc;
+use crate::workload::{Mix, Spacing, mix_seed, place};
+
+const NODES_DEFAULT: u16 = 5;
+const TIME_LIMIT_DEFAULT: Span = Span::seconds(30);
+/// Longer than an election takes, so that an op that waits one out still gets its answer.
+pub(crate) const OP_TIMEOUT_DEFAULT: Span = Span::seconds(2);
+pub(crate) const CHECK_TIME_LIMIT_DEFAULT: Span = Span::seconds(60);
+/// The least threads per node where no concurrency is asked for.
+const THREADS_PER_NODE_MIN: usize = 2;
+/// The greatest rate of an open loop: more than the recorder can take.
+const RATE_MAX: f64 = 1e7;
+
+/// The test that the options describe.
+///
+/// # Errors
+/// [`Failure::Usage`], which names what is unknown or contradictory.
+pub fn resolve(options: RunOptions) -> Result<Test> {
+    let system = catalog::system(options.system.as_deref().unwrap_or(catalog::SYSTEM_DEFAULT))?;
+    let workload = catalog::workload(options.workload.as_deref().unwrap_or(catalog::WORKLOAD_DEFAULT))?;
+    let modes = catalog::read_modes(system, &options.read_mode)?;
+    let mutant = options.mutant.as_deref().map(|text| catalog::mutant(system.name(), text)).transpose()?;
+    let nodes = node_count(options.nodes.unwrap_or(NODES_DEFAULT))?;
+    let mix = mix(&options, (workload.mix)())?;
+    let concurrency = concurrency(options.concurrency, nodes, modes.len())?;
+    let (rate, arrivals) = pace(options.rate, options.arrivals)?;
+    let time_limit = positive("time limit", options.time_limit.unwrap_or(TIME_LIMIT_DEFAULT))?;
+    let op_timeout = positive("op timeout", options.op_timeout.unwrap_or(OP_TIMEOUT_DEFAULT))?;
+    let check_time_limit =
+        positive("check time limit", options.check_time_limit.unwrap_or(CHECK_TIME_LIMIT_DEFAULT))?;
+    let seed = options.seed.unwrap_or_else(draw_seed);
+    let nemesis = catalog::faults(&options.nemesis)?;
+    let schedule = schedule(seed, &nemesis, time_limit, nodes)?;
+    let read_modes = judged(&modes, options.claim.as_deref())?;
+    let nodes: Vec<String> = Node::range(nodes).iter().map(Node::to_string).collect();
+    let placements = place(concurrency, nodes.len(), read_modes.len());
+    let mut test = Test {
+        splitbrain: env!("CARGO_PKG_VERSION").to_owned(),
+        name: name(options.name, system.name(), workload.name)?,
+        started: Utc::now().readable(),
+        command: String::new(),
+        seed,
+        system: system.name().to_owned(),
+        mutant: mutant.map(|mutant| mutant.name.to_owned()),
+        threads: Test::name_threads(&placements, &nodes, &read_modes),
+        nodes,
+        read_modes,
+        workload: workload.name.to_owned(),
+        mix,
+        concurrency,
+        rate,
+        arrivals,
+        op_timeout,
+        time_limit,
+        check_time_limit,
+        nemesis,
+        schedule,
+        store: options.store.unwrap_or_else(|| "store".into()),
+        host: HostFacts::gather(),
+    };
+    test.command = rerun::command(&test, modes.len() == system.read_modes().len());
+    Ok(test)
+}
+
+fn contradiction(text: impl std::fmt::Display) -> Failure {
+    Failure::Usage(format!("contradiction: {text}"))
+}
+
+fn node_count(nodes: u16) -> Result<u16> {
+    match nodes {
+        0 => Err(contradiction("a cluster of 0 nodes; at least 1 is needed")),
+        n if n > NODES_MAX => Err(contradiction(format!("a cluster of {n} nodes; at most {NODES_MAX} fit"))),
+        n => Ok(n),
+    }
+}
+
+fn positive(what: &str, span: Span) -> Result<Span> {
+    if span.0.is_zero() { Err(contradiction(format!("a {what} of 0"))) } else { Ok(span) }
+}
+
+fn mix(options: &RunOptions, default: Mix) -> Result<Mix> {
+    let mix = Mix {
+        weights: options.mix.unwrap_or(default.weights),
+        keys: options.keys.unwrap_or(default.keys),
+        ops_per_key: options.ops_per_key.unwrap_or(default.ops_per_key),
+        key_distribution: options.key_distribution.unwrap_or(default.key_distribution),
+    };
+    mix.validate().map_err(contradiction)?;
+    Ok(mix)
+}
+
+/// Where nobody asks for a number: one thread for each node and read mode, since a mode that is stale on one
+/// node only is caught there only.
+fn concurrency(wanted: Option<Concurrency>, nodes: u16, read_modes: usize) -> Result<usize> {
+    let per_node = Concurrency::PerNode(read_modes.max(THREADS_PER_NODE_MIN));
+    match wanted.unwrap_or(per_node).threads(usize::from(nodes)) {
+        0 => Err(contradiction("a concurrency of 0: nobody would ask anything")),
+        n if n > CONCURRENCY_MAX => {
+            Err(contradiction(format!("a concurrency of {n}; at most {CONCURRENCY_MAX} threads are possible")))
+        }
+        n => Ok(n),
+    }
+}
+
+fn pace(rate: Option<f64>, arrivals: Option<Spacing>) -> Result<(Option<f64>, Spacing)> {
+    match (rate, arrivals) {
+        (None, Some(_)) => Err(contradiction("--arrivals is for open loops; give a --rate as well")),
+        (Some(rate), _) if !(rate > 0.0 && rate <= RATE_MAX) => {
+            Err(contradiction(format!("a rate of {rate} ops/s; it must lie above 0 and not above {RATE_MAX}")))
+        }
+        (rate, arrivals) => Ok((rate, arrivals.unwrap_or(Spacing::Poisson))),
+    }
+}
+
+fn schedule(seed: u64, nemesis: &[FaultKind], time_limit: Span, nodes: u16) -> Result<Schedule> {
+    let time_limit_ms = u64::try_from(time_limit.0.as_millis()).unwrap_or(u64::MAX);
+    let intervals = Intervals::for_time_limit(time_limit_ms);
+    let seed = mix_seed(seed, "nemesis");
+    Schedule::generate(seed, nemesis, time_limit_ms, &intervals, usize::from(nodes)).map_err(contradiction)
+}
+
+fn judged(modes: &[&ReadModeInfo], claim: Option<&str>) -> Result<Vec<JudgedMode>> {
+    let overriding = claim.map(catalog::model).transpose()?;
+    Ok(modes
+        .iter()
+        .map(|mode| JudgedMode {
+            name: mode.name.to_owned(),
+            claim: overriding.map_or(mode.claim, |model| model.name()).to_owned(),
+            claim_overridden: overriding.is_some_and(|model| model.name() != mode.claim),
+            promise: mode.promise.to_owned(),
+        })
+        .collect())
+}
+
+fn name(wanted: Option<String>, system: &str, workload: &str) -> Result<String> {
+    let name = wanted.unwrap_or_else(|| format!("{system}-{workload}"));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.starts_with('.') || name == "latest" || !name.chars().all(plain) {
+        let text = format!("`{name}` cannot name a run: use letters, digits, `-`, `_` and `.`, and not `latest`");
+        return Err(Failure::Usage(text));
+    }
+    Ok(name)
+}
+
+/// A fresh seed. It is kept short, so that people can type it, and JavaScript and JSON can hold it exactly.
+fn draw_seed() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    // The standard library seeds these from the operating system.
+    u64::from(RandomState::new().hash_one(0_u8) as u32)
+}

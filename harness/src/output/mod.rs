@@ -1,0 +1,41 @@
+//! What people see in the terminal: data on stdout, progress on stderr.
+
+mod prose;
+mod style;
+mod summary;
+mod table;
+
+use std::io::Write as _;
+
+pub use prose::counterexample;
+pub use style::{claim_badge, run_badge};
+pub use summary::summary;
+pub use table::Table;
+
+/// The width that output is laid out for where the terminal does not tell its own.
+const WIDTH_DEFAULT: usize = 80;
+/// Wider lines are hard to read, whatever the terminal.
+const WIDTH_MAX: usize = 120;
+
+/// Writes a block of text to stdout, without colours where nobody wants them. A reader that went away, as `head`
+/// does, is no failure.
+pub fn print(text: &str) {
+    let mut out = anstream::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes a line to stderr.
+pub fn note(text: &str) {
+    let mut out = anstream::stderr().lock();
+    let _ = writeln!(out, "{text}");
+}
+
+/// How many columns output may take: `COLUMNS`, or 80.
+#[must_use]
+pub fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    columns
+        .filter(|columns| *columns > 0)
+        .unwrap_or(WIDTH_DEFAULT)
+        .min(WIDTH_MAX)
+}

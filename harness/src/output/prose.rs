@@ -1,0 +1,116 @@
+//! A counterexample in words.
+
+use splitbrain_reports::results::{Counterexample, CounterexampleOp};
+
+use super::Table;
+
+const NS_PER_MS: f64 = 1e6;
+
+/// The ops of a counterexample, with times in milliseconds since the first of them.
+#[must_use]
+pub fn counterexample(example: &Counterexample, width: usize) -> String {
+    let zero = example.ops.iter().map(|op| op.start_ns).min().unwrap_or(0);
+    let mut table = Table::new()
+        .text("")
+        .text("process")
+        .text("op")
+        .number("from ms")
+        .number("to ms");
+    for op in &example.ops {
+        table.row(row(op, zero));
+    }
+    let heading = if example.read_mode.is_empty() {
+        format!("Why it is not {}: key {}", example.model, example.key)
+    } else {
+        format!(
+            "Why {} is not {}: key {}",
+            example.read_mode, example.model, example.key
+        )
+    };
+    format!(
+        "{heading}\n{}\n\n{}",
+        wrap(&example.reason, width),
+        table.render(width)
+    )
+}
+
+fn row(op: &CounterexampleOp, zero: u64) -> Vec<String> {
+    let ms = |at: u64| format!("{:.3}", at.saturating_sub(zero) as f64 / NS_PER_MS);
+    let end = match (op.outcome.as_str(), op.end_ns) {
+        ("info", _) | (_, None) => "never".to_owned(),
+        (_, Some(end)) => ms(end),
+    };
+    let text = if op.outcome == "ok" {
+        op.text.clone()
+    } else {
+        format!("{} ({})", op.text, op.outcome)
+    };
+    let mark = if op.culprit { "✗" } else { "" };
+    vec![
+        mark.to_owned(),
+        op.process.to_string(),
+        text,
+        ms(op.start_ns),
+        end,
+    ]
+}
+
+/// Breaks a text into lines of at most `width` columns, between words.
+#[must_use]
+pub(super) fn wrap(text: &str, width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn op(text: &str, outcome: &str, start_ns: u64, end_ns: Option<u64>, culprit: bool) -> CounterexampleOp {
+        CounterexampleOp {
+            index: 0,
+            process: 3,
+            text: text.into(),
+            outcome: outcome.into(),
+            start_ns,
+            end_ns,
+            culprit,
+        }
+    }
+
+    #[test]
+    fn a_counterexample_reads_as_a_story() {
+        let example = Counterexample {
+            read_mode: "leader-local".into(),
+            model: "linearizable".into(),
+            key: 4,
+            reason: "process 3 read 4, but 4 was overwritten by write 5 before the read began".into(),
+            ops: vec![
+                op("write 5", "ok", 1_000_000, Some(2_500_000), false),
+                op("write 6", "info", 1_500_000, Some(9_000_000), false),
+                op("read -> 4", "ok", 3_000_000, Some(4_000_000), true),
+            ],
+        };
+        let expected = "\
+Why leader-local is not linearizable: key 4
+process 3 read 4, but 4 was overwritten by write 5 before
+the read began
+
+   process  op              from ms  to ms
+─  ───────  ──────────────  ───────  ─────
+   3        write 5           0.000  1.500
+   3        write 6 (info)    0.500  never
+✗  3        read -> 4         2.000  3.000
+";
+        assert_eq!(counterexample(&example, 60), expected);
+    }
+}

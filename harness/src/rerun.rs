@@ -1,0 +1,55 @@
+//! The command that runs a test again.
+
+use crate::config::{CHECK_TIME_LIMIT_DEFAULT, OP_TIMEOUT_DEFAULT};
+use crate::test_file::Test;
+use crate::workload::{Mix, Workload};
+
+/// The command line of `test`, with everything that shapes the run and is not a fixed default.
+#[must_use]
+pub fn command(test: &Test, all_read_modes: bool) -> String {
+    let mut line = vec!["splitbrain run".to_owned(), format!("--system {}", test.system)];
+    let mut add = |flag: &str, value: String| line.push(format!("--{flag} {value}"));
+    if let Some(mutant) = &test.mutant {
+        add("mutant", format!("{}/{mutant}", test.system));
+    }
+    add("nodes", test.nodes.len().to_string());
+    if !all_read_modes {
+        let modes: Vec<&str> = test.read_modes.iter().map(|mode| mode.name.as_str()).collect();
+        add("read-mode", modes.join(","));
+    }
+    if let Some(mode) = test.read_modes.iter().find(|mode| mode.claim_overridden) {
+        add("claim", mode.claim.clone());
+    }
+    add("workload", test.workload.clone());
+    add("concurrency", test.concurrency.to_string());
+    if let Some(rate) = test.rate {
+        add("rate", rate.to_string());
+        add("arrivals", test.arrivals.to_string());
+    }
+    let default = Workload::named(&test.workload).map_or_else(Mix::default, |workload| (workload.mix)());
+    if test.mix.weights != default.weights {
+        add("mix", test.mix.weights.to_string());
+    }
+    if test.mix.keys != default.keys {
+        add("keys", test.mix.keys.to_string());
+    }
+    if test.mix.ops_per_key != default.ops_per_key {
+        add("ops-per-key", test.mix.ops_per_key.to_string());
+    }
+    if test.mix.key_distribution != default.key_distribution {
+        add("key-distribution", test.mix.key_distribution.to_string());
+    }
+    if !test.nemesis.is_empty() {
+        let kinds: Vec<&str> = test.nemesis.iter().map(|kind| kind.name()).collect();
+        add("nemesis", kinds.join(","));
+    }
+    add("time-limit", test.time_limit.to_string());
+    if test.op_timeout != OP_TIMEOUT_DEFAULT {
+        add("op-timeout", test.op_timeout.to_string());
+    }
+    if test.check_time_limit != CHECK_TIME_LIMIT_DEFAULT {
+        add("check-time-limit", test.check_time_limit.to_string());
+    }
+    add("seed", test.seed.to_string());
+    line.join(" ")
+}

@@ -1,0 +1,383 @@
+//! Whether a run has tested enough to be called a pass.
+//!
+//! Claims that nothing contradicted are worth as much as was at stake. A run is only a pass if every fault of its
+//! schedule took effect, and if clients were served before, during and after the faults. Otherwise it is
+//! `unknown`, and says what was missing.
+
+use splitbrain_checker::history::{Action, History, Op, Outcome};
+use splitbrain_reports::results::Fault;
+
+use crate::workload::Weights;
+
+/// The least ok ops of each kind in each phase. One client of a healthy cluster does ten ops in a fraction of a
+/// second, so fewer in a phase of seconds mean that the cluster hardly served; and ten reads of one mode are the
+/// least that could have met one of the writes at all.
+pub const OK_OPS_MIN: u64 = 10;
+
+/// What was meant to happen in a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// How many nodes there are.
+    pub nodes: usize,
+    /// The mix: what has no weight is not missed.
+    pub weights: Weights,
+    /// The read modes in use, as in [`History::read_modes`].
+    pub read_modes: &'a [String],
+    /// How many faults were scheduled.
+    pub faults: usize,
+}
+
+/// When an op happened, as seen from the faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Before,
+    During,
+    After,
+}
+
+/// Ok ops by action and phase, and reads by mode and phase.
+#[derive(Debug)]
+struct Counts {
+    actions: [[u64; 3]; 3],
+    modes: Vec<[u64; 3]>,
+}
+
+/// Everything that keeps a run from being a pass, a sentence each.
+#[must_use]
+pub fn shortfalls(plan: &Plan<'_>, history: &History, faults: &[Fault]) -> Vec<String> {
+    let mut short = unproven(plan, faults);
+    let counts = count(history, faults);
+    let kinds = [
+        ("reads", plan.weights.read),
+        ("writes", plan.weights.write),
+        ("cas", plan.weights.cas),
+    ];
+    for (action, (kind, weight)) in kinds.into_iter().enumerate() {
+        if weight > 0 {
+            short.extend(too_few(
+                &format!("ok {kind}"),
+                &counts.actions[action],
+                &required(plan, faults),
+            ));
+        }
+    }
+    if plan.weights.read > 0 {
+        for (mode, name) in plan.read_modes.iter().enumerate() {
+            // A single fault can cut off the few clients of one mode all the while, so that nothing of the mode
+            // is missed during faults.
+            let phases = required(plan, faults)
+                .into_iter()
+                .filter(|phase| *phase != Phase::During);
+            let phases: Vec<Phase> = phases.collect();
+            short.extend(too_few(&format!("ok {name} reads"), &counts.modes[mode], &phases));
+        }
+    }
+    short
+}
+
+fn unproven(plan: &Plan<'_>, faults: &[Fault]) -> Vec<String> {
+    let mut short = Vec::new();
+    if faults.len() < plan.faults {
+        short.push(format!(
+            "only {} of {} scheduled faults were injected",
+            faults.len(),
+            plan.faults
+        ));
+    }
+    for fault in faults {
+        if fault.stop_ns.is_none() {
+            short.push(format!(
+                "fault {} ({} {}) was never healed",
+                fault.id, fault.kind, fault.variant
+            ));
+        } else if !fault.proven {
+            let Fault {
+                id, kind, variant, ..
+            } = fault;
+            short.push(format!(
+                "nothing shows that fault {id} ({kind} {variant}) took effect"
+            ));
+        }
+    }
+    short
+}
+
+/// The phases in which ok ops are asked for.
+fn required(plan: &Plan<'_>, faults: &[Fault]) -> Vec<Phase> {
+    if plan.faults == 0 || faults.is_empty() {
+        return vec![Phase::Before];
+    }
+    // Where every fault stops a majority, no quorum is left that could serve.
+    let quorum_survives = |fault: &Fault| {
+        !matches!(fault.kind.as_str(), "kill" | "pause") || fault.nodes.len() * 2 < plan.nodes
+    };
+    let mut phases = vec![Phase::Before, Phase::After];
+    if faults.iter().any(quorum_survives) {
+        phases.push(Phase::During);
+    }
+    phases
+}
+
+fn too_few(what: &str, counts: &[u64; 3], phases: &[Phase]) -> Vec<String> {
+    let names = if phases.len() > 1 {
+        ["before the faults", "during the faults", "after the faults"]
+    } else {
+        ["in the whole run"; 3]
+    };
+    phases
+        .iter()
+        .filter(|phase| counts[**phase as usize] < OK_OPS_MIN)
+        .map(|phase| {
+            let (count, when) = (counts[*phase as usize], names[*phase as usize]);
+            format!("only {count} {what} {when} (at least {OK_OPS_MIN} are needed)")
+        })
+        .collect()
+}
+
+fn count(history: &History, faults: &[Fault]) -> Counts {
+    let first = faults
+        .iter()
+        .map(|fault| fault.start_ns)
+        .min()
+        .unwrap_or(u64::MAX);
+    let last = faults
+        .iter()
+        .map(|fault| fault.stop_ns.unwrap_or(u64::MAX))
+        .max()
+        .unwrap_or(u64::MAX);
+    let mut counts = Counts {
+        actions: [[0; 3]; 3],
+        modes: vec![[0; 3]; history.read_modes.len()],
+    };
+    for op in history.ops.iter().filter(|op| op.outcome == Outcome::Ok) {
+        let Some(phase) = phase(op, first, last) else {
+            continue;
+        };
+        let action = match op.action {
+            Action::Read => 0,
+            Action::Write { .. } => 1,
+            Action::Cas { .. } => 2,
+        };
+        counts.actions[action][phase as usize] += 1;
+        if let (Action::Read, Some(mode)) = (op.action, op.read_mode) {
+            counts.modes[usize::from(mode.0)][phase as usize] += 1;
+        }
+    }
+    counts
+}
+
+/// The phase that an op lies in wholly, if any.
+fn phase(op: &Op, first_start: u64, last_stop: u64) -> Option<Phase> {
+    let end = op.end_ns();
+    if end < first_start {
+        Some(Phase::Before)
+    } else if op.invoked_ns > last_stop {
+        Some(Phase::After)
+    } else if op.invoked_ns >= first_start && end <= last_stop {
+        Some(Phase::During)
+    } else {
+        None
+    }
+}
+
+/// Ok ops before, during and after the faults, for the notes of a run.
+#[must_use]
+pub fn note(history: &History, faults: &[Fault]) -> String {
+    let counts = count(history, faults);
+    let total = |phase: Phase| {
+        counts
+            .actions
+            .iter()
+            .map(|by_phase| by_phase[phase as usize])
+            .sum::<u64>()
+    };
+    if faults.is_empty() {
+        return format!("{} ok ops, without any fault", total(Phase::Before));
+    }
+    let (before, during, after) = (total(Phase::Before), total(Phase::During), total(Phase::After));
+    format!("ok ops before the faults: {before}, during: {during}, after: {after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use splitbrain_checker::history::{Key, ProcessId, ReadModeId, Value};
+
+    use super::*;
+
+    const MODES: [&str; 2] = ["log", "lease"];
+
+    fn op(action: Action, mode: u8, at_ns: u64) -> Op {
+        Op {
+            process: ProcessId(0),
+            key: Key(0),
+            action,
+            outcome: Outcome::Ok,
+            invoked_ns: at_ns,
+            completed_ns: Some(at_ns + 1),
+            observed: (action == Action::Read).then_some(None),
+            version: None,
+            read_mode: Some(ReadModeId(mode)),
+            node: None,
+            served_by: None,
+            term: None,
+            error: None,
+        }
+    }
+
+    /// Ten ok ops of every kind at each of the given times.
+    fn history(times: &[u64]) -> History {
+        let (write, cas) = (
+            Action::Write { value: Value(1) },
+            Action::Cas {
+                from: Value(1),
+                to: Value(2),
+            },
+        );
+        let kinds = [(Action::Read, 0), (Action::Read, 1), (write, 0), (cas, 0)];
+        let at =
+            |time: u64| (0..OK_OPS_MIN).flat_map(move |n| kinds.map(|(kind, mode)| op(kind, mode, time + n)));
+        History {
+            ops: times.iter().flat_map(|time| at(*time)).collect(),
+            read_modes: MODES.map(str::to_owned).to_vec(),
+            ..History::default()
+        }
+    }
+
+    fn fault(kind: &str, nodes: usize) -> Fault {
+        Fault {
+            id: 0,
+            kind: kind.into(),
+            variant: "one".into(),
+            nodes: (1..=nodes).map(|n| format!("n{n}")).collect(),
+            start_ns: 1_000,
+            stop_ns: Some(2_000),
+            proven: true,
+            evidence: vec!["n1 dropped 3 packets".into()],
+        }
+    }
+
+    fn judge(history: &History, faults: &[Fault], scheduled: usize) -> Vec<String> {
+        let read_modes = MODES.map(str::to_owned);
+        let weights = Weights {
+            read: 1,
+            write: 1,
+            cas: 1,
+        };
+        shortfalls(
+            &Plan {
+                nodes: 5,
+                weights,
+                read_modes: &read_modes,
+                faults: scheduled,
+            },
+            history,
+            faults,
+        )
+    }
+
+    #[test]
+    fn enough_of_everything_is_a_pass() {
+        assert_eq!(
+            judge(&history(&[0, 1_100, 3_000]), &[fault("partition", 1)], 1),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn a_run_without_faults_needs_only_ops() {
+        assert_eq!(judge(&history(&[0]), &[], 0), [""; 0]);
+        let short = judge(
+            &History {
+                ops: Vec::new(),
+                ..history(&[])
+            },
+            &[],
+            0,
+        );
+        assert_eq!(short.len(), 5);
+        assert_eq!(
+            short[0],
+            "only 0 ok reads in the whole run (at least 10 are needed)"
+        );
+    }
+
+    #[test]
+    fn an_unproven_fault_is_named() {
+        let fault = Fault {
+            proven: false,
+            ..fault("partition", 1)
+        };
+        let short = judge(&history(&[0, 1_100, 3_000]), &[fault], 1);
+        assert_eq!(short, ["nothing shows that fault 0 (partition one) took effect"]);
+    }
+
+    #[test]
+    fn a_fault_that_never_struck_is_missed() {
+        let short = judge(&history(&[0, 1_100, 3_000]), &[fault("kill", 1)], 2);
+        assert_eq!(short, ["only 1 of 2 scheduled faults were injected"]);
+    }
+
+    #[test]
+    fn a_fault_that_never_healed_is_named() {
+        let fault = Fault {
+            stop_ns: None,
+            ..fault("pause", 1)
+        };
+        let short = judge(&history(&[0, 1_100]), &[fault], 1);
+        assert_eq!(short[0], "fault 0 (pause one) was never healed");
+    }
+
+    #[test]
+    fn each_phase_is_asked_for() {
+        for (times, missing) in [
+            ([1_100, 3_000], "before the faults"),
+            ([0, 3_000], "during the faults"),
+            ([0, 1_100], "after the faults"),
+        ] {
+            let short = judge(&history(&times), &[fault("partition", 1)], 1);
+            assert!(
+                !short.is_empty() && short.iter().all(|reason| reason.contains(missing)),
+                "{short:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_stopped_majority_need_not_serve_meanwhile() {
+        assert_eq!(judge(&history(&[0, 3_000]), &[fault("kill", 3)], 1), [""; 0]);
+        assert!(!judge(&history(&[0, 3_000]), &[fault("kill", 2)], 1).is_empty());
+    }
+
+    #[test]
+    fn each_read_mode_is_asked_for() {
+        let mut history = history(&[0, 1_100, 3_000]);
+        history
+            .ops
+            .retain(|op| op.read_mode != Some(ReadModeId(1)) || op.invoked_ns < 2_000);
+        // Reads of the other mode keep the sum up.
+        let short = judge(&history, &[fault("partition", 1)], 1);
+        assert_eq!(
+            short,
+            ["only 0 ok lease reads after the faults (at least 10 are needed)"]
+        );
+    }
+
+    #[test]
+    fn what_the_mix_leaves_out_is_not_missed() {
+        let mut history = history(&[0]);
+        history.ops.retain(|op| !matches!(op.action, Action::Cas { .. }));
+        let read_modes = MODES.map(str::to_owned);
+        let weights = Weights {
+            read: 1,
+            write: 1,
+            cas: 0,
+        };
+        let plan = Plan {
+            nodes: 5,
+            weights,
+            read_modes: &read_modes,
+            faults: 0,
+        };
+        assert_eq!(shortfalls(&plan, &history, &[]), [""; 0]);
+    }
+}

@@ -1,0 +1,173 @@
+//! `test.json`: the whole configuration of a run, as it is used and as it is kept.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use splitbrain_nemesis::schedule::{FaultKind, Schedule};
+
+use crate::failure::{Failure, Result};
+use crate::host::HostFacts;
+use crate::units::Span;
+use crate::workload::{Mix, Placement, Spacing};
+
+/// The configuration of one run, everything looked up and nothing left to default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Test {
+    /// The version of the harness.
+    pub splitbrain: String,
+    /// The run's name in the store.
+    pub name: String,
+    /// When it began, for people.
+    pub started: String,
+    /// The command that runs it again.
+    pub command: String,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// The system.
+    pub system: String,
+    /// Its planted bug, without the system's name.
+    pub mutant: Option<String>,
+    /// The nodes' names.
+    pub nodes: Vec<String>,
+    /// The read modes in use.
+    pub read_modes: Vec<JudgedMode>,
+    /// The workload's name.
+    pub workload: String,
+    /// Its mix.
+    pub mix: Mix,
+    /// How many client threads there are. A retired process `p` goes on as `p + concurrency`.
+    pub concurrency: usize,
+    /// Requests per second of the open loop; none for a closed loop.
+    pub rate: Option<f64>,
+    /// How arrivals of the open loop are spaced.
+    pub arrivals: Spacing,
+    /// The node and read mode of each thread.
+    pub threads: Vec<ThreadPlace>,
+    /// When clients give up.
+    pub op_timeout: Span,
+    /// How long load runs.
+    pub time_limit: Span,
+    /// How long each read mode may be checked.
+    pub check_time_limit: Span,
+    /// The kinds of fault.
+    pub nemesis: Vec<FaultKind>,
+    /// The faults.
+    pub schedule: Schedule,
+    /// The store.
+    pub store: PathBuf,
+    /// The host.
+    pub host: HostFacts,
+}
+
+/// A read mode and what it is judged against.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgedMode {
+    /// The mode.
+    pub name: String,
+    /// The consistency model.
+    pub claim: String,
+    /// Whether the user set another model than the mode's own.
+    pub claim_overridden: bool,
+    /// The mode's own promise, in prose.
+    pub promise: String,
+}
+
+/// Where one thread is, by names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadPlace {
+    /// The thread, which is also its first process.
+    pub thread: usize,
+    /// Its node.
+    pub node: String,
+    /// Its read mode.
+    pub read_mode: String,
+}
+
+impl Test {
+    /// Reads the file of a run.
+    ///
+    /// # Errors
+    /// [`Failure::Input`], with line and column, if it is cut off or no test.
+    pub fn read(path: &Path) -> Result<Self> {
+        let fail = |place: String, error: &dyn std::fmt::Display| {
+            Failure::Input(format!("{}{place}: {error}", path.display()))
+        };
+        let text = fs::read_to_string(path).map_err(|error| fail(String::new(), &error))?;
+        serde_json::from_str(&text)
+            .map_err(|error| fail(format!(":{}:{}", error.line(), error.column()), &error))
+    }
+
+    /// The file's text.
+    ///
+    /// # Panics
+    /// Never: all fields can be written as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a test is plain data") + "\n"
+    }
+
+    /// Names for the placements of the threads.
+    #[must_use]
+    pub fn name_threads(
+        placements: &[Placement],
+        nodes: &[String],
+        modes: &[JudgedMode],
+    ) -> Vec<ThreadPlace> {
+        let named = placements.iter().enumerate().map(|(thread, place)| ThreadPlace {
+            thread,
+            node: nodes[place.node].clone(),
+            read_mode: modes[place.read_mode].name.clone(),
+        });
+        named.collect()
+    }
+
+    /// Name and value of what a reader of the page wants to know, in the order to be shown.
+    #[must_use]
+    pub fn configuration(&self) -> Vec<(String, String)> {
+        let faults = self
+            .nemesis
+            .iter()
+            .map(|kind| kind.name())
+            .collect::<Vec<_>>()
+            .join(", ");
+        let pace = match self.rate {
+            Some(rate) => format!("open loop, {rate} ops/s, {} arrivals", self.arrivals),
+            None => "closed loop".to_owned(),
+        };
+        let mix = &self.mix;
+        let rows = [
+            ("system", self.system.clone()),
+            ("mutant", self.mutant.clone().unwrap_or_else(|| "none".to_owned())),
+            ("nodes", self.nodes.len().to_string()),
+            ("workload", self.workload.clone()),
+            ("mix", mix.weights.to_string()),
+            (
+                "keys",
+                format!(
+                    "{} live, {} ops each, {}",
+                    mix.keys, mix.ops_per_key, mix.key_distribution
+                ),
+            ),
+            ("client threads", self.concurrency.to_string()),
+            ("pace", pace),
+            ("op timeout", self.op_timeout.to_string()),
+            ("time limit", self.time_limit.to_string()),
+            (
+                "nemesis",
+                if faults.is_empty() {
+                    "none".to_owned()
+                } else {
+                    faults
+                },
+            ),
+            ("seed", self.seed.to_string()),
+            (
+                "host",
+                format!("{}, {} processors", self.host.kernel, self.host.processors),
+            ),
+            ("command", self.command.clone()),
+        ];
+        rows.map(|(name, value)| (name.to_owned(), value)).to_vec()
+    }
+}

@@ -1,0 +1,117 @@
+//! A network with a running process for each node.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use splitbrain_nemesis::faults::Arena;
+use splitbrain_nemesis::network::Network;
+use splitbrain_nemesis::node::Node;
+use splitbrain_nemesis::process::{LogFiles, NodeProcess, NodeProcesses, Nodes};
+
+use crate::node::ask;
+
+const START_PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) struct Cluster {
+    pub(crate) network: Network,
+    pub(crate) processes: NodeProcesses,
+    /// In the sandbox's own `/run`, which is gone with it.
+    pub(crate) logs: std::path::PathBuf,
+}
+
+impl Cluster {
+    pub(crate) fn start(count: u16) -> Result<Self, Box<dyn Error>> {
+        let network = Network::new(count)?;
+        let logs = std::path::PathBuf::from("/run/logs");
+        let mut processes = Vec::new();
+        for node in network.nodes() {
+            let mut command = Command::new(std::env::current_exe()?);
+            command.args(["node", &network.address(*node).to_string()]);
+            let file = |name: &str| logs.join(format!("{node}.{name}"));
+            let files = LogFiles {
+                stdout: file("stdout"),
+                stderr: file("stderr"),
+            };
+            processes.push(NodeProcess::new(*node, command, files, network.namespace(*node))?);
+        }
+        let cluster = Self {
+            network,
+            processes: NodeProcesses::new(processes),
+            logs,
+        };
+        cluster.processes.start_all()?;
+        cluster.wait_until_all_answer()?;
+        Ok(cluster)
+    }
+
+    pub(crate) fn arena<'a>(&'a self, primaries: &'a (dyn Fn() -> Vec<Node> + Sync)) -> Arena<'a> {
+        Arena {
+            network: &self.network,
+            nodes: &self.processes,
+            primaries,
+        }
+    }
+
+    pub(crate) fn nodes(&self) -> Vec<Node> {
+        self.processes.nodes()
+    }
+
+    /// The process id that the node itself tells, as seen from the harness.
+    pub(crate) fn ping(&self, node: Node) -> Option<u32> {
+        ask(self.network.address(node), "ping")?
+            .strip_prefix("pong ")?
+            .parse()
+            .ok()
+    }
+
+    /// Waits until the node answers; a process that has just been started needs a moment.
+    pub(crate) fn wait_until_answers(&self, node: Node) -> Result<u32, Box<dyn Error>> {
+        let deadline = Instant::now() + START_PATIENCE;
+        loop {
+            if let Some(pid) = self.ping(node) {
+                return Ok(pid);
+            }
+            if Instant::now() > deadline {
+                return Err(format!("{node} does not answer").into());
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    pub(crate) fn wait_until_all_answer(&self) -> Result<(), Box<dyn Error>> {
+        self.nodes()
+            .into_iter()
+            .try_for_each(|node| self.wait_until_answers(node).map(|_| ()))
+    }
+
+    /// All `(a, b)` such that the process of `a` got an answer from that of `b`, over a new connection.
+    pub(crate) fn reachable(&self) -> BTreeSet<(Node, Node)> {
+        let pairs: Vec<(Node, Node)> = self
+            .nodes()
+            .into_iter()
+            .flat_map(|a| {
+                self.nodes()
+                    .into_iter()
+                    .filter(move |b| a != *b)
+                    .map(move |b| (a, b))
+            })
+            .collect();
+        thread::scope(|scope| {
+            let workers: Vec<_> = pairs
+                .iter()
+                .map(|(a, b)| {
+                    let request = format!("reach {}", self.network.address(*b));
+                    scope.spawn(move || ask(self.network.address(*a), &request).as_deref() == Some("yes"))
+                })
+                .collect();
+            pairs
+                .iter()
+                .zip(workers)
+                .filter_map(|(pair, worker)| worker.join().is_ok_and(|yes| yes).then_some(*pair))
+                .collect()
+        })
+    }
+}

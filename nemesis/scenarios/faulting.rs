@@ -1,0 +1,298 @@
+//! Scenarios about the network, processes, and each fault by itself: a probe from the outside fails while it is in
+//! force, and works before and after.
+
+use std::fs;
+use std::time::Instant;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use splitbrain_nemesis::faults::{self, Evidence, Fault};
+use splitbrain_nemesis::grudge::PartitionShape;
+use splitbrain_nemesis::network::Network;
+use splitbrain_nemesis::node::{Node, NodeSet};
+use splitbrain_nemesis::process::{NodeState, Nodes, ProcessError};
+use splitbrain_nemesis::schedule::{FaultVariant, ScheduledFault};
+
+use crate::cluster::Cluster;
+use crate::{Outcome, ensure};
+
+const LEADER: Node = Node(2);
+
+fn leader() -> Vec<Node> {
+    vec![LEADER]
+}
+
+fn build(variant: FaultVariant, seed: u64) -> Box<dyn Fault> {
+    faults::build(&ScheduledFault {
+        id: 0,
+        variant,
+        start_ms: 0,
+        stop_ms: 1,
+        seed,
+    })
+}
+
+fn ensure_proven(evidence: &Evidence) -> Outcome {
+    ensure!(evidence.is_proof(), "not proven: {evidence:?}");
+    Ok(())
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+pub(crate) fn network(count: u16) -> Outcome {
+    let start = Instant::now();
+    let network = Network::new(count)?;
+    println!("network of {count} nodes: {:.1} ms", milliseconds(start));
+    let start = Instant::now();
+    let missing = network
+        .probe()?
+        .wait(|_, _| true, std::time::Duration::from_secs(2))?;
+    ensure!(missing.is_empty(), "lost: {missing:?}");
+    println!("first probes between all: {:.1} ms", milliseconds(start));
+    ensure!(
+        Network::new(0).is_err() && Network::new(254).is_err(),
+        "an impossible size was accepted"
+    );
+    Ok(())
+}
+
+pub(crate) fn process() -> Outcome {
+    let cluster = Cluster::start(2)?;
+    let (node, nodes) = (Node(1), &cluster.processes);
+    let pid = cluster.wait_until_answers(node)?;
+    ensure!(
+        nodes.state(node)? == NodeState::Running { pid },
+        "another process answers"
+    );
+    ensure!(
+        matches!(nodes.start(node), Err(ProcessError::Running(_))),
+        "it was started twice"
+    );
+    nodes.pause(node)?;
+    ensure!(
+        nodes.state(node)? == NodeState::Paused { pid },
+        "it is not paused"
+    );
+    let killed = nodes.kill(node)?;
+    ensure!(
+        killed.pid == pid && fs::metadata(format!("/proc/{pid}")).is_err(),
+        "it was not killed"
+    );
+    ensure!(
+        matches!(nodes.kill(node), Err(ProcessError::NotRunning(_))),
+        "it was killed twice"
+    );
+    ensure!(
+        matches!(nodes.resume(node), Err(ProcessError::NotRunning(_))),
+        "a dead process was resumed"
+    );
+    let again = nodes.start(node)?;
+    ensure!(
+        cluster.wait_until_answers(node)? == again && again != pid,
+        "it was not started again"
+    );
+    ensure!(
+        matches!(nodes.kill(Node(9)), Err(ProcessError::Unknown(_))),
+        "an unknown node was killed"
+    );
+
+    crate::node::ask(cluster.network.address(node), "die 101");
+    let deadline = Instant::now() + std::time::Duration::from_secs(5);
+    while nodes.deaths()?.is_empty() {
+        ensure!(Instant::now() < deadline, "the death was not noticed");
+    }
+    let death = nodes.deaths()?.remove(0).to_string();
+    let expected = "n1 exited by itself with status 101; its last lines: told to die with 101";
+    ensure!(death == expected, "{death}");
+    ensure!(
+        matches!(nodes.pause(node), Err(ProcessError::Died(_))),
+        "a dead process was paused"
+    );
+    ensure!(
+        fs::read_to_string(cluster.logs.join("n1.stdout"))?
+            .lines()
+            .count()
+            == 2,
+        "a log was not appended to"
+    );
+    ensure!(nodes.kill_all()?.len() == 1, "a death was forgotten");
+    Ok(())
+}
+
+pub(crate) fn partition() -> Outcome {
+    let cluster = Cluster::start(5)?;
+    let (nodes, arena) = (cluster.nodes(), cluster.arena(&leader));
+    for shape in PartitionShape::ALL {
+        for seed in 0..2 {
+            let grudge = shape.grudge(&nodes, &leader(), &mut ChaCha8Rng::seed_from_u64(seed));
+            let mut fault = build(FaultVariant::Partition(shape), seed);
+            fault.set_up(arena)?;
+            let start = Instant::now();
+            let struck = fault.start(arena)?;
+            let (injected_ms, reachable) = (milliseconds(start), cluster.reachable());
+            for (a, b) in nodes
+                .iter()
+                .flat_map(|a| nodes.iter().map(move |b| (*a, *b)))
+                .filter(|(a, b)| a != b)
+            {
+                let connected = grudge.connects(a, b);
+                ensure!(
+                    reachable.contains(&(a, b)) == connected,
+                    "{shape}: {a} to {b} should be {connected}"
+                );
+            }
+            for node in &nodes {
+                ensure!(
+                    cluster.ping(*node).is_some(),
+                    "{shape}: {node} is cut off from the harness"
+                );
+            }
+            if shape == PartitionShape::IsolatedLeader {
+                ensure!(struck == leader(), "{struck:?} were isolated, not the leader");
+            }
+            let start = Instant::now();
+            let evidence = fault.evidence_during(arena)?;
+            let observed_ms = milliseconds(start);
+            ensure_proven(&evidence)?;
+            ensure!(evidence.sentences.len() == grudge.pairs().count(), "{evidence:?}");
+            ensure!(evidence.sentences[0].contains(" dropped "), "{evidence:?}");
+            let start = Instant::now();
+            fault.stop(arena)?;
+            let healed_ms = milliseconds(start);
+            ensure_proven(&fault.evidence_after(arena)?)?;
+            ensure!(cluster.reachable().len() == 20, "{shape}: not healed");
+            // Healing what is healed does nothing; and without the drops there is no proof.
+            fault.stop(arena)?;
+            ensure!(
+                !fault.evidence_during(arena)?.is_proof(),
+                "{shape} is proven without being in force"
+            );
+            println!(
+                "{shape}: in force {injected_ms:.1} ms, observed {observed_ms:.1} ms, healed {healed_ms:.1} ms"
+            );
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn kill() -> Outcome {
+    let cluster = Cluster::start(3)?;
+    let arena = cluster.arena(&leader);
+    for (set, size) in [(NodeSet::Primaries, 1), (NodeSet::Majority, 2), (NodeSet::All, 3)] {
+        let before: Vec<Option<u32>> = cluster.nodes().iter().map(|node| cluster.ping(*node)).collect();
+        let mut fault = build(FaultVariant::Kill(set), 5);
+        fault.set_up(arena)?;
+        let struck = fault.start(arena)?;
+        ensure!(
+            struck.len() == size && (set != NodeSet::Primaries || struck == leader()),
+            "{set}: {struck:?}"
+        );
+        for node in cluster.nodes() {
+            ensure!(
+                cluster.ping(node).is_some() != struck.contains(&node),
+                "{set}: {node} should be dead, or not"
+            );
+        }
+        ensure_proven(&fault.evidence_during(arena)?)?;
+        fault.stop(arena)?;
+        let evidence = fault.evidence_after(arena)?;
+        ensure_proven(&evidence)?;
+        for (node, before) in cluster.nodes().into_iter().zip(before) {
+            let pid = cluster.wait_until_answers(node)?;
+            ensure!(
+                (before != Some(pid)) == struck.contains(&node),
+                "{set}: {node} is another process, or not"
+            );
+        }
+    }
+    // There is nobody to kill.
+    for node in cluster.nodes() {
+        cluster.processes.kill(node)?;
+    }
+    let mut fault = build(FaultVariant::Kill(NodeSet::All), 5);
+    ensure!(fault.start(arena)?.is_empty(), "the dead were killed");
+    ensure!(
+        !fault.evidence_during(arena)?.is_proof(),
+        "a kill of nobody is proven"
+    );
+    fault.stop(arena)?;
+    ensure!(
+        cluster.processes.state(LEADER)? == NodeState::Down,
+        "a node was started that the fault had not killed"
+    );
+    Ok(())
+}
+
+pub(crate) fn pause() -> Outcome {
+    let cluster = Cluster::start(3)?;
+    let arena = cluster.arena(&leader);
+    for (set, size) in [(NodeSet::Primaries, 1), (NodeSet::Minority, 1), (NodeSet::All, 3)] {
+        let before: Vec<Option<u32>> = cluster.nodes().iter().map(|node| cluster.ping(*node)).collect();
+        let mut fault = build(FaultVariant::Pause(set), 6);
+        fault.set_up(arena)?;
+        let struck = fault.start(arena)?;
+        ensure!(
+            struck.len() == size && (set != NodeSet::Primaries || struck == leader()),
+            "{set}: {struck:?}"
+        );
+        for node in cluster.nodes() {
+            ensure!(
+                cluster.ping(node).is_some() != struck.contains(&node),
+                "{set}: {node} should answer, or not"
+            );
+        }
+        ensure_proven(&fault.evidence_during(arena)?)?;
+        fault.stop(arena)?;
+        ensure_proven(&fault.evidence_after(arena)?)?;
+        for (node, before) in cluster.nodes().into_iter().zip(before) {
+            ensure!(
+                before == Some(cluster.wait_until_answers(node)?),
+                "{set}: {node} is another process"
+            );
+        }
+        ensure!(
+            !fault.evidence_during(arena)?.is_proof(),
+            "{set} is proven without being in force"
+        );
+    }
+    Ok(())
+}
+
+/// Faults of different kinds on the same nodes, started and stopped in either order.
+pub(crate) fn overlap() -> Outcome {
+    let cluster = Cluster::start(3)?;
+    let arena = cluster.arena(&leader);
+    let all = [
+        FaultVariant::Pause(NodeSet::Primaries),
+        FaultVariant::Kill(NodeSet::Primaries),
+        FaultVariant::Partition(PartitionShape::IsolatedLeader),
+    ];
+    for order in [[0, 1, 2], [0, 2, 1], [2, 0, 1]] {
+        for reverse in [false, true] {
+            let mut parts: Vec<Box<dyn Fault>> = order.iter().map(|index| build(all[*index], 1)).collect();
+            for fault in &mut parts {
+                ensure!(fault.start(arena)? == leader(), "the leader was not struck");
+            }
+            if reverse {
+                parts.reverse();
+            }
+            for fault in &mut parts {
+                let mut evidence = fault.evidence_during(arena)?;
+                fault.stop(arena)?;
+                evidence.extend(fault.evidence_after(arena)?);
+                ensure_proven(&evidence)?;
+            }
+            cluster.wait_until_all_answer()?;
+            ensure!(cluster.reachable().len() == 6, "not healed");
+        }
+    }
+    // The dead cannot be paused: another node is.
+    cluster.processes.kill(LEADER)?;
+    let mut fault = build(FaultVariant::Pause(NodeSet::Primaries), 1);
+    let struck = fault.start(arena)?;
+    ensure!(struck.len() == 1 && struck != leader(), "{struck:?} were paused");
+    fault.stop(arena)?;
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! What the crate's tests run in sandboxes of their own, one scenario a process. A scenario checks itself, says on
+//! stdout what it measured, and fails by its exit code; `node` is the process that its nodes run.
+#![allow(clippy::print_stdout, reason = "its output is its interface")]
+
+mod cluster;
+mod conducting;
+mod faulting;
+mod node;
+mod sandboxing;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use splitbrain_nemesis::sandbox::{self, Entered};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// Fails the scenario with a reason.
+macro_rules! ensure {
+    ($condition:expr, $($reason:tt)+) => {
+        if !$condition {
+            return Err(format!($($reason)+).into());
+        }
+    };
+}
+pub(crate) use ensure;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["node", address] => node::serve(address),
+        ["probe"] => sandboxing::probe(),
+        ["threads"] => sandboxing::threads(),
+        scenario => match sandbox::enter() {
+            Ok(Entered::Inside) => inside(scenario),
+            Ok(Entered::Finished(code)) => return code,
+            Err(error) => Err(error.into()),
+        },
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", describe(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn inside(scenario: &[&str]) -> Outcome {
+    match scenario {
+        ["exit", code] => std::process::exit(code.parse()?),
+        ["die", signal] => sandboxing::die(signal),
+        ["signals"] => sandboxing::signals(),
+        ["world"] => sandboxing::world(),
+        ["orphans"] => sandboxing::orphans(),
+        ["busy"] => conducting::busy(),
+        ["network", count] => faulting::network(count.parse()?),
+        ["process"] => faulting::process(),
+        ["partition"] => faulting::partition(),
+        ["kill"] => faulting::kill(),
+        ["pause"] => faulting::pause(),
+        ["overlap"] => faulting::overlap(),
+        ["conduct", seed] => conducting::conduct(seed.parse()?),
+        ["interrupt"] => conducting::interrupt(),
+        ["death"] => conducting::death(),
+        ["broken"] => conducting::broken(),
+        other => Err(format!("unknown scenario {other:?}").into()),
+    }
+}
+
+fn describe(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}

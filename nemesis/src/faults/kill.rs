@@ -1,0 +1,96 @@
+//! Kills: processes are ended by SIGKILL, which no process can catch, and started again.
+//!
+//! A kill is proven if wait(2) told that the process had been ended by signal 9, the node stayed down until it was
+//! to be started, and then another process ran.
+
+use rand_chacha::ChaCha8Rng;
+
+use super::{Arena, Evidence, Fault, FaultError, choose, parallel};
+use crate::node::{Node, NodeSet};
+use crate::process::{Death, Killed, NodeState, ProcessError};
+
+/// A kill.
+pub(super) struct Kill {
+    set: NodeSet,
+    rng: ChaCha8Rng,
+    killed: Vec<(Node, Killed)>,
+    /// Nodes that had been chosen, but died by themselves before the signal.
+    too_late: Vec<Death>,
+}
+
+impl Kill {
+    pub(super) fn new(set: NodeSet, rng: ChaCha8Rng) -> Self {
+        Self {
+            set,
+            rng,
+            killed: Vec::new(),
+            too_late: Vec::new(),
+        }
+    }
+}
+
+impl Fault for Kill {
+    fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
+        let is_alive =
+            |state: &NodeState| matches!(state, NodeState::Running { .. } | NodeState::Paused { .. });
+        let chosen = choose(self.set, arena, &mut self.rng, is_alive)?;
+        let results = parallel::for_each(&chosen, |node| Ok(arena.nodes.kill(*node)?));
+        let mut first_error = Ok(());
+        for (node, result) in chosen.iter().zip(results) {
+            match result {
+                Ok(killed) => self.killed.push((*node, killed)),
+                Err(FaultError::Process(ProcessError::Died(death))) => self.too_late.push(*death),
+                Err(error) => first_error = first_error.and(Err(error)),
+            }
+        }
+        first_error.map(|()| self.killed.iter().map(|(node, _)| *node).collect())
+    }
+
+    fn evidence_during(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
+        let mut evidence = Evidence::default();
+        for (node, killed) in &self.killed {
+            // `NodeProcess::kill` vouches for the signal: another end is a death.
+            evidence.add(
+                true,
+                format!("{node} (process {}) was ended by signal 9", killed.pid),
+            );
+            if arena.nodes.state(*node)? != NodeState::Down {
+                evidence.add(false, format!("{node} did not stay down"));
+            }
+        }
+        for death in &self.too_late {
+            evidence.add(false, format!("{death}; it could not be killed"));
+        }
+        if self.killed.is_empty() {
+            evidence.add(false, "no node was killed: none was alive".to_owned());
+        }
+        Ok(evidence)
+    }
+
+    fn stop(&mut self, arena: Arena<'_>) -> Result<(), FaultError> {
+        let mut first_error = Ok(());
+        for (node, _) in &self.killed {
+            let restarted = match arena.nodes.state(*node) {
+                Ok(NodeState::Down) => arena.nodes.start(*node).map(|_| ()),
+                Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            };
+            first_error = first_error.and(restarted.map_err(FaultError::from));
+        }
+        first_error
+    }
+
+    fn evidence_after(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
+        let mut evidence = Evidence::default();
+        for (node, killed) in &self.killed {
+            match arena.nodes.state(*node)? {
+                NodeState::Running { pid } | NodeState::Paused { pid } => {
+                    evidence.add(pid != killed.pid, format!("{node} runs again as process {pid}"));
+                }
+                NodeState::Down => evidence.add(false, format!("{node} does not run again")),
+                NodeState::Died(death) => evidence.add(false, format!("started again, {death}")),
+            }
+        }
+        Ok(evidence)
+    }
+}

@@ -1,0 +1,246 @@
+//! Partitions: nodes drop packets from other nodes, in their own namespaces.
+//!
+//! # When a partition is proven
+//!
+//! Before it is healed a datagram is sent each way between any two nodes and the harness, and the drops are
+//! counted. A cut from `a` to `b` is proven if
+//! 1. the datagram from `a` to `b` did not arrive, and
+//! 2. the rule at `b` has counted at least one packet from `a`, or, if it cannot have (nothing was sent that
+//!    way), the datagrams from `a` to the harness and from the harness to `b` did arrive: so `a` could send and
+//!    `b` could receive, and only the way between them was closed.
+//!
+//! Every way that was not meant to be cut must have passed its datagram; so must, after healing, every way at all.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+
+use super::{Arena, Evidence, Fault, FaultError, parallel};
+use crate::firewall::Firewall;
+use crate::grudge::{Grudge, PartitionShape};
+use crate::network::{Endpoint, ProbeRound};
+use crate::node::Node;
+
+/// How long datagrams that should pass are waited for. They take microseconds; this bounds a starved machine.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+/// How often a round of probes is repeated until all pass: a datagram may be lost for want of memory.
+const PROBE_ROUNDS: usize = 3;
+
+/// A partition.
+pub(super) struct Partition {
+    shape: PartitionShape,
+    rng: ChaCha8Rng,
+    firewall: Option<Firewall>,
+    grudge: Grudge,
+    /// The nodes that drop packets just now.
+    dropping: Vec<Node>,
+}
+
+impl Partition {
+    pub(super) fn new(shape: PartitionShape, rng: ChaCha8Rng) -> Self {
+        Self {
+            shape,
+            rng,
+            firewall: None,
+            grudge: Grudge::default(),
+            dropping: Vec::new(),
+        }
+    }
+
+    fn firewall(&mut self) -> Result<Firewall, FaultError> {
+        match &self.firewall {
+            Some(firewall) => Ok(firewall.clone()),
+            None => Ok(self.firewall.insert(Firewall::find()?).clone()),
+        }
+    }
+
+    fn cuts(&self, from: Endpoint, to: Endpoint) -> bool {
+        match (from, to) {
+            (Endpoint::Node(from), Endpoint::Node(to)) => self.grudge.drops(to, from),
+            _ => false,
+        }
+    }
+}
+
+impl Fault for Partition {
+    fn set_up(&mut self, _arena: Arena<'_>) -> Result<(), FaultError> {
+        self.firewall().map(|_| ())
+    }
+
+    fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
+        let firewall = self.firewall()?;
+        let primaries = match self.shape {
+            PartitionShape::IsolatedLeader => (arena.primaries)(),
+            _ => Vec::new(),
+        };
+        self.grudge = self
+            .shape
+            .grudge(arena.network.nodes(), &primaries, &mut self.rng);
+        let drops: Vec<(Node, Vec<Ipv4Addr>)> = self
+            .grudge
+            .by_node()
+            .map(|(by, sources)| {
+                (
+                    by,
+                    sources.iter().map(|from| arena.network.address(*from)).collect(),
+                )
+            })
+            .collect();
+        let results = parallel::for_each(&drops, |(by, sources)| {
+            Ok(firewall.add_drops(Some(arena.network.namespace(*by)), sources)?)
+        });
+        let mut first_error = Ok(());
+        for ((by, _), result) in drops.iter().zip(results) {
+            match result {
+                Ok(()) => self.dropping.push(*by),
+                Err(error) => first_error = first_error.and(Err(error)),
+            }
+        }
+        first_error.map(|()| struck(&self.grudge, arena.network.nodes()))
+    }
+
+    fn evidence_during(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
+        let firewall = self.firewall()?;
+        let mut round = arena.network.probe().map_err(FaultError::Probe)?;
+        let expected = |from, to| !self.cuts(from, to);
+        let missing = round.wait(expected, PROBE_PATIENCE).map_err(FaultError::Probe)?;
+        let counts = count_drops(&firewall, &self.dropping, arena)?;
+        // Counting took longer than any datagram needs: what has not arrived by now has been dropped.
+        round.receive().map_err(FaultError::Probe)?;
+
+        let mut evidence = Evidence::default();
+        for (by, from) in self.grudge.pairs() {
+            let packets = counts.get(&(by, from)).copied().unwrap_or(0);
+            weigh(by, from, packets, &round, &mut evidence);
+        }
+        for (from, to) in missing {
+            evidence.add(
+                false,
+                format!("a probe from {from} to {to} was lost, though that way was not cut"),
+            );
+        }
+        Ok(evidence)
+    }
+
+    fn stop(&mut self, arena: Arena<'_>) -> Result<(), FaultError> {
+        let firewall = self.firewall()?;
+        let dropping = std::mem::take(&mut self.dropping);
+        let results = parallel::for_each(&dropping, |by| {
+            Ok(firewall.remove_drops(Some(arena.network.namespace(*by)))?)
+        });
+        let mut first_error = Ok(());
+        for (by, result) in dropping.into_iter().zip(results) {
+            if let Err(error) = result {
+                self.dropping.push(by);
+                first_error = first_error.and(Err(error));
+            }
+        }
+        first_error
+    }
+
+    fn evidence_after(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
+        let missing = probe_all(arena)?;
+        let mut evidence = Evidence::default();
+        for (from, to) in &missing {
+            evidence.add(
+                false,
+                format!("a probe from {from} to {to} was lost after healing"),
+            );
+        }
+        if missing.is_empty() {
+            evidence.add(true, "after healing, probes passed between all nodes".to_owned());
+        }
+        Ok(evidence)
+    }
+}
+
+/// The nodes to name: those whose packets are dropped by most others, since these are the ones cut off. Where
+/// all are treated alike, all of them.
+fn struck(grudge: &Grudge, nodes: &[Node]) -> Vec<Node> {
+    let cut_off = |node: Node| {
+        grudge
+            .pairs()
+            .filter(|(by, from)| *by == node || *from == node)
+            .count()
+    };
+    let most = nodes.iter().map(|node| cut_off(*node)).max().unwrap_or(0);
+    nodes
+        .iter()
+        .copied()
+        .filter(|node| most > 0 && cut_off(*node) == most)
+        .collect()
+}
+
+/// Judges one cut by the rule at the top.
+fn weigh(by: Node, from: Node, packets: u64, round: &ProbeRound<'_>, evidence: &mut Evidence) {
+    let (to, source) = (Endpoint::Node(by), Endpoint::Node(from));
+    if round.arrived(source, to) {
+        evidence.add(
+            false,
+            format!("a probe from {from} reached {by}, though that way was cut"),
+        );
+    } else if packets > 0 {
+        evidence.add(true, format!("{by} dropped {packets} packets from {from}"));
+    } else {
+        let controls = round.arrived(source, Endpoint::Harness) && round.arrived(Endpoint::Harness, to);
+        let control_words = if controls { "passed" } else { "were lost, too" };
+        evidence.add(
+            controls,
+            format!("a probe from {from} to {by} was lost, while those between them and the harness {control_words}"),
+        );
+    }
+}
+
+fn count_drops(
+    firewall: &Firewall,
+    dropping: &[Node],
+    arena: Arena<'_>,
+) -> Result<BTreeMap<(Node, Node), u64>, FaultError> {
+    let results = parallel::for_each(dropping, |by| {
+        Ok(firewall.dropped(Some(arena.network.namespace(*by)))?)
+    });
+    let mut counts = BTreeMap::new();
+    for (by, result) in dropping.iter().zip(results) {
+        let by_source = result?;
+        for from in arena.network.nodes() {
+            if let Some(packets) = by_source.get(&arena.network.address(*from)) {
+                counts.insert((*by, *from), *packets);
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// Probes every way until all pass. Returns those that did not in any round.
+fn probe_all(arena: Arena<'_>) -> Result<Vec<(Endpoint, Endpoint)>, FaultError> {
+    let mut missing = Vec::new();
+    for _ in 0..PROBE_ROUNDS {
+        let mut round = arena.network.probe().map_err(FaultError::Probe)?;
+        missing = round
+            .wait(|_, _| true, PROBE_PATIENCE)
+            .map_err(FaultError::Probe)?;
+        if missing.is_empty() {
+            break;
+        }
+    }
+    Ok(missing)
+}
+
+pub(super) fn check_network_is_whole(arena: Arena<'_>) -> Result<Vec<String>, FaultError> {
+    let mut objections = Vec::new();
+    let firewall = Firewall::find()?;
+    let results = parallel::for_each(arena.network.nodes(), |node| {
+        Ok(firewall.has_drops(Some(arena.network.namespace(*node)))?)
+    });
+    for (node, result) in arena.network.nodes().iter().zip(results) {
+        if result? {
+            objections.push(format!("{node} still drops packets"));
+        }
+    }
+    for (from, to) in probe_all(arena)? {
+        objections.push(format!("a probe from {from} to {to} was lost"));
+    }
+    Ok(objections)
+}

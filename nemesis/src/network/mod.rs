@@ -1,0 +1,128 @@
+//! The private network: a bridge, and a network namespace for each node.
+//!
+//! ```text
+//! world          sb0 (bridge, 10.77.0.254/24)
+//!                 ├── sbn1 ══ eth0 10.77.0.1/24   namespace of n1
+//!                 ├── sbn2 ══ eth0 10.77.0.2/24   namespace of n2
+//!                 └── ...
+//! ```
+//!
+//! All of it lives in the world's network namespace and in namespaces that only this process holds, and is gone
+//! with them. The bridge runs no spanning tree, so a port forwards from the moment it is up.
+
+mod links;
+pub(crate) mod loopback;
+mod namespace;
+mod probe;
+
+use std::io;
+use std::net::Ipv4Addr;
+
+pub use namespace::Namespace;
+pub use probe::{Endpoint, ProbeRound};
+
+use crate::node::Node;
+use probe::Probes;
+
+/// The greatest number of nodes: more addresses the network does not have.
+pub const NODES_MAX: u16 = 253;
+/// The harness's own address.
+pub const HARNESS_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 254);
+const PREFIX_LENGTH: u8 = 24;
+
+/// Why the network could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// No nodes, or more than there are addresses for.
+    #[error("a network of {0} nodes is impossible: expected 1 to {NODES_MAX}")]
+    Size(u16),
+    /// The kernel refused a link, an address or a namespace.
+    #[error("{step} failed")]
+    Netlink {
+        /// What was tried.
+        step: &'static str,
+        /// How it failed.
+        #[source]
+        source: Box<rtnetlink::Error>,
+    },
+    /// A namespace or a socket could not be made.
+    #[error("{step} failed")]
+    Io {
+        /// What was tried.
+        step: &'static str,
+        /// How it failed.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The network of one run. There can be one in a world.
+#[derive(Debug)]
+pub struct Network {
+    nodes: Vec<Node>,
+    namespaces: Vec<Namespace>,
+    probes: Probes,
+}
+
+impl Network {
+    /// Builds the network of the nodes `n1` to `n<count>`, each with its loopback interface and its address up.
+    /// Must be called inside of the sandbox.
+    ///
+    /// # Errors
+    /// If `count` is not in `1..=NODES_MAX`, or the kernel refuses a step, as it does outside of the sandbox.
+    pub fn new(count: u16) -> Result<Self, NetworkError> {
+        if !(1..=NODES_MAX).contains(&count) {
+            return Err(NetworkError::Size(count));
+        }
+        let nodes = Node::range(count);
+        let io = |step| move |source| NetworkError::Io { step, source };
+        let namespaces: Vec<Namespace> = nodes
+            .iter()
+            .map(|_| Namespace::create())
+            .collect::<Result<_, _>>()
+            .map_err(io("creating a network namespace"))?;
+        links::build(&nodes, &namespaces)?;
+        let probes = Probes::open(&nodes, &namespaces).map_err(io("opening a socket for probes"))?;
+        Ok(Self {
+            nodes,
+            namespaces,
+            probes,
+        })
+    }
+
+    /// All nodes, in order.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The address of `node`, at which only processes in its namespace can listen.
+    #[must_use]
+    pub fn address(&self, node: Node) -> Ipv4Addr {
+        address(node)
+    }
+
+    /// The namespace of `node`.
+    ///
+    /// # Panics
+    /// If the node is not of this network.
+    #[must_use]
+    pub fn namespace(&self, node: Node) -> &Namespace {
+        &self.namespaces[node.index()]
+    }
+
+    /// Sends a datagram from each node and from the harness to each of the others.
+    ///
+    /// # Errors
+    /// If a socket fails; a datagram that does not arrive is a finding, not an error.
+    pub fn probe(&self) -> io::Result<ProbeRound<'_>> {
+        self.probes.send_round()
+    }
+}
+
+/// The address of `node` in every network.
+#[must_use]
+pub fn address(node: Node) -> Ipv4Addr {
+    // NODES_MAX bounds the number: the cast loses nothing.
+    Ipv4Addr::new(10, 77, 0, node.0 as u8)
+}

@@ -1,0 +1,208 @@
+//! Probes: datagrams between all nodes, to see which ways are open.
+//!
+//! Each node's namespace holds a socket that is used from the harness's process. So a probe needs no process in
+//! the namespace, and no system under test: it asks the network alone, and works while nodes are dead or paused.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::{HARNESS_ADDRESS, Namespace, address};
+use crate::node::Node;
+
+/// Where a probe starts or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Endpoint {
+    /// The harness, outside of all nodes' namespaces.
+    Harness,
+    /// A node's namespace.
+    Node(Node),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Harness => f.write_str("the harness"),
+            Self::Node(node) => node.fmt(f),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Probe {
+    endpoint: Endpoint,
+    socket: UdpSocket,
+    address: SocketAddr,
+}
+
+/// A socket for each endpoint.
+#[derive(Debug)]
+pub(super) struct Probes {
+    probes: Vec<Probe>,
+    rounds: AtomicU64,
+}
+
+impl Probes {
+    pub(super) fn open(nodes: &[Node], namespaces: &[Namespace]) -> io::Result<Self> {
+        let mut probes = vec![Probe::open(Endpoint::Harness, HARNESS_ADDRESS)?];
+        for (node, namespace) in nodes.iter().zip(namespaces) {
+            probes.push(namespace.run(|| Probe::open(Endpoint::Node(*node), address(*node)))?);
+        }
+        Ok(Self {
+            probes,
+            rounds: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) fn send_round(&self) -> io::Result<ProbeRound<'_>> {
+        let number = self.rounds.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut round = ProbeRound {
+            probes: &self.probes,
+            number,
+            arrived: BTreeSet::new(),
+        };
+        for from in &self.probes {
+            for to in self.probes.iter().filter(|to| to.endpoint != from.endpoint) {
+                from.send(number, to.address)?;
+            }
+            // Receive as it goes: no socket's buffer needs to hold more than a few.
+            round.receive()?;
+        }
+        Ok(round)
+    }
+}
+
+impl Probe {
+    fn open(endpoint: Endpoint, address: Ipv4Addr) -> io::Result<Self> {
+        let socket = UdpSocket::bind((address, 0))?;
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Ok(Self {
+            endpoint,
+            socket,
+            address,
+        })
+    }
+
+    fn send(&self, round: u64, to: SocketAddr) -> io::Result<()> {
+        match self.socket.send_to(&round.to_le_bytes(), to) {
+            Ok(_) => Ok(()),
+            // What the network says to a datagram is a finding, and shows by its not arriving.
+            Err(error)
+                if matches!(
+                    raw(&error),
+                    Errno::EPERM | Errno::EHOSTUNREACH | Errno::ENETUNREACH
+                ) =>
+            {
+                Ok(())
+            }
+            Err(error) if matches!(raw(&error), Errno::ECONNREFUSED | Errno::EAGAIN | Errno::ENOBUFS) => {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn raw(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw)
+}
+
+/// One datagram each way between any two endpoints, and which of them have arrived so far.
+#[derive(Debug)]
+pub struct ProbeRound<'a> {
+    probes: &'a [Probe],
+    number: u64,
+    arrived: BTreeSet<(Endpoint, Endpoint)>,
+}
+
+impl ProbeRound<'_> {
+    /// Waits until every datagram from `a` to `b` with `expected(a, b)` has arrived, but no longer than
+    /// `patience`. Returns those that are missing.
+    ///
+    /// # Errors
+    /// If a socket fails.
+    pub fn wait(
+        &mut self,
+        expected: impl Fn(Endpoint, Endpoint) -> bool,
+        patience: Duration,
+    ) -> io::Result<Vec<(Endpoint, Endpoint)>> {
+        let deadline = Instant::now() + patience;
+        loop {
+            self.receive()?;
+            let missing: Vec<_> = self
+                .ways()
+                .filter(|way| !self.arrived.contains(way) && expected(way.0, way.1))
+                .collect();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if missing.is_empty() || left.is_zero() {
+                return Ok(missing);
+            }
+            self.wait_for_any(left)?;
+        }
+    }
+
+    /// Takes in what has arrived meanwhile, without waiting.
+    ///
+    /// # Errors
+    /// If a socket fails.
+    pub fn receive(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 8];
+        for to in self.probes {
+            loop {
+                match to.socket.recv_from(&mut buffer) {
+                    Ok((_, source)) => self.note(u64::from_le_bytes(buffer), source, to.endpoint),
+                    Err(error) if raw(&error) == Errno::EAGAIN => break,
+                    Err(error) if matches!(raw(&error), Errno::ECONNREFUSED | Errno::EINTR) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the datagram from `from` to `to` has arrived.
+    #[must_use]
+    pub fn arrived(&self, from: Endpoint, to: Endpoint) -> bool {
+        self.arrived.contains(&(from, to))
+    }
+
+    fn note(&mut self, round: u64, source: SocketAddr, to: Endpoint) {
+        // A datagram of an earlier round says nothing about this one.
+        if round == self.number
+            && let Some(from) = self.probes.iter().find(|probe| probe.address == source)
+        {
+            self.arrived.insert((from.endpoint, to));
+        }
+    }
+
+    fn ways(&self) -> impl Iterator<Item = (Endpoint, Endpoint)> {
+        let endpoints = || self.probes.iter().map(|probe| probe.endpoint);
+        endpoints().flat_map(move |from| {
+            endpoints()
+                .filter(move |to| *to != from)
+                .map(move |to| (from, to))
+        })
+    }
+
+    fn wait_for_any(&self, patience: Duration) -> io::Result<()> {
+        let mut fds: Vec<PollFd<'_>> = self
+            .probes
+            .iter()
+            .map(|probe| PollFd::new(probe.socket.as_fd(), PollFlags::POLLIN))
+            .collect();
+        // Rounded up: a wait of less than a millisecond must not become a spin.
+        let timeout = PollTimeout::try_from(patience.as_millis() + 1).unwrap_or(PollTimeout::MAX);
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! The processes of the nodes: spawned into their namespaces, killed, started again, paused and resumed.
+//!
+//! A process is never signalled after it was reaped, and it is reaped only here, under the same lock: so its id
+//! cannot have passed to another process.
+
+mod log_tail;
+mod nodes;
+mod threads;
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+pub use nodes::{NodeProcesses, Nodes};
+
+use crate::network::Namespace;
+use crate::node::Node;
+
+/// How long a process may take to be stopped, or continued, by a signal. A thread that waits for a disk is late.
+const SIGNAL_PATIENCE: Duration = Duration::from_secs(5);
+const SIGNAL_POLL: Duration = Duration::from_micros(200);
+/// How many of a dead node's last lines are kept.
+const TAIL_LINES: usize = 20;
+
+/// Why something could not be done to a node's process.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// There is no such node.
+    #[error("there is no node {0}")]
+    Unknown(Node),
+    /// It runs already.
+    #[error("{0} runs already")]
+    Running(Node),
+    /// It does not run.
+    #[error("{0} does not run")]
+    NotRunning(Node),
+    /// It had ended by itself.
+    #[error("{0}")]
+    Died(Box<Death>),
+    /// It did not follow a signal in time.
+    #[error("{node} was not {state} within {} s of the signal", SIGNAL_PATIENCE.as_secs())]
+    Late {
+        /// The node.
+        node: Node,
+        /// What it should have become.
+        state: &'static str,
+    },
+    /// The operating system refused.
+    #[error("{step} of {node} failed")]
+    Io {
+        /// The node.
+        node: Node,
+        /// What was tried.
+        step: &'static str,
+        /// How it failed.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A node's process that ended without being asked to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// The node.
+    pub node: Node,
+    /// The process.
+    pub pid: u32,
+    /// How it ended.
+    pub status: ExitStatus,
+    /// The last lines that it wrote to stderr, or to stdout where stderr is empty.
+    pub last_lines: Vec<String>,
+}
+
+impl std::fmt::Display for Death {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            node,
+            status,
+            last_lines,
+            ..
+        } = self;
+        match (status.code(), status.signal()) {
+            (Some(code), _) => write!(f, "{node} exited by itself with status {code}")?,
+            (None, Some(signal)) => write!(f, "{node} was ended by signal {signal}, which was not ours")?,
+            (None, None) => write!(f, "{node} ended by itself ({status})")?,
+        }
+        match last_lines.as_slice() {
+            [] => f.write_str("; it wrote nothing"),
+            lines => write!(f, "; its last lines: {}", lines.join(" | ")),
+        }
+    }
+}
+
+/// What became of a process that was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Killed {
+    /// The process.
+    pub pid: u32,
+    /// How it ended, as wait(2) told: by signal 9.
+    pub status: ExitStatus,
+}
+
+/// A process that was paused or resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadStates {
+    /// The process.
+    pub pid: u32,
+    /// Its threads.
+    pub threads: usize,
+    /// Those of them that are stopped.
+    pub stopped: usize,
+}
+
+/// What a node's process is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeState {
+    /// Not started yet, or killed.
+    Down,
+    /// It runs.
+    Running {
+        /// The process.
+        pid: u32,
+    },
+    /// It is stopped by SIGSTOP.
+    Paused {
+        /// The process.
+        pid: u32,
+    },
+    /// It ended by itself.
+    Died(Death),
+}
+
+/// Where a node's output goes. Files are appended to, so they hold all of the node's lives.
+#[derive(Clone, Debug)]
+pub struct LogFiles {
+    /// Its standard output.
+    pub stdout: PathBuf,
+    /// Its standard error.
+    pub stderr: PathBuf,
+}
+
+#[derive(Debug)]
+enum State {
+    Down,
+    Up { child: Child, paused: bool },
+    Died(Death),
+}
+
+/// The process of one node. Dropping it kills the process.
+#[derive(Debug)]
+pub struct NodeProcess {
+    node: Node,
+    command: Command,
+    logs: LogFiles,
+    state: State,
+}
+
+impl NodeProcess {
+    /// A process that is not started yet. `command` is spawned, as it is, at each start: in `namespace`, in a
+    /// process group of its own, without standard input, and with its output appended to `logs`.
+    ///
+    /// # Errors
+    /// If a log file cannot be opened.
+    pub fn new(
+        node: Node,
+        mut command: Command,
+        logs: LogFiles,
+        namespace: &Namespace,
+    ) -> Result<Self, ProcessError> {
+        let open = |path: &Path| {
+            open_log(path).map_err(|source| ProcessError::Io {
+                node,
+                step: "opening a log file",
+                source,
+            })
+        };
+        command
+            .stdin(Stdio::null())
+            .stdout(open(&logs.stdout)?)
+            .stderr(open(&logs.stderr)?)
+            .process_group(0);
+        namespace.attach(&mut command);
+        Ok(Self {
+            node,
+            command,
+            logs,
+            state: State::Down,
+        })
+    }
+
+    /// The node.
+    #[must_use]
+    pub fn node(&self) -> Node {
+        self.node
+    }
+
+    /// Starts it and returns its process id. It may be down, or have died by itself.
+    ///
+    /// # Errors
+    /// If it runs already, or cannot be spawned.
+    pub fn start(&mut self) -> Result<u32, ProcessError> {
+        self.reap_if_dead()?;
+        if let State::Up { .. } = self.state {
+            return Err(ProcessError::Running(self.node));
+        }
+        let child = self
+            .command
+            .spawn()
+            .map_err(|source| self.io("starting", source))?;
+        let pid = child.id();
+        self.state = State::Up { child, paused: false };
+        Ok(pid)
+    }
+
+    /// Kills it by SIGKILL with all of its process group, paused or not, and waits until it is dead.
+    ///
+    /// # Errors
+    /// If it does not run, had died by itself before, or cannot be waited for.
+    pub fn kill(&mut self) -> Result<Killed, ProcessError> {
+        self.signal(Signal::SIGKILL)?;
+        let State::Up { child, .. } = &mut self.state else {
+            unreachable!("signal checks that it runs")
+        };
+        let pid = child.id();
+        let status = child
+            .wait()
+            .map_err(|source| self.io("waiting for the end", source))?;
+        if status.signal() == Some(Signal::SIGKILL as i32) {
+            self.state = State::Down;
+            return Ok(Killed { pid, status });
+        }
+        // It was faster than the signal.
+        Err(self.record_death(pid, status))
+    }
+
+    /// Stops it by SIGSTOP, and waits until all of its threads are stopped. Pausing a paused process is legal.
+    ///
+    /// # Errors
+    /// If it does not run, has died by itself, or does not stop in time.
+    pub fn pause(&mut self) -> Result<ThreadStates, ProcessError> {
+        self.signal(Signal::SIGSTOP)?;
+        let states = self.wait_for_threads("paused", |states| states.stopped == states.threads)?;
+        self.set_paused(true);
+        Ok(states)
+    }
+
+    /// Continues it by SIGCONT, and waits until none of its threads is stopped.
+    ///
+    /// # Errors
+    /// If it does not run, has died by itself, or does not continue in time.
+    pub fn resume(&mut self) -> Result<ThreadStates, ProcessError> {
+        self.signal(Signal::SIGCONT)?;
+        let states = self.wait_for_threads("resumed", |states| states.stopped == 0)?;
+        self.set_paused(false);
+        Ok(states)
+    }
+
+    /// How many of its threads are stopped, just now.
+    ///
+    /// # Errors
+    /// If it does not run, or has died by itself.
+    pub fn thread_states(&mut self) -> Result<ThreadStates, ProcessError> {
+        let pid = self.pid()?;
+        threads::read(pid).map_err(|source| self.io("reading the threads", source))
+    }
+
+    /// What it is doing. An end that nobody asked for is noticed here.
+    ///
+    /// # Errors
+    /// If the operating system does not say.
+    pub fn state(&mut self) -> Result<NodeState, ProcessError> {
+        self.reap_if_dead()?;
+        Ok(match &self.state {
+            State::Down => NodeState::Down,
+            State::Up { child, paused: false } => NodeState::Running { pid: child.id() },
+            State::Up { child, paused: true } => NodeState::Paused { pid: child.id() },
+            State::Died(death) => NodeState::Died(death.clone()),
+        })
+    }
+
+    /// Whether it is alive, paused or not.
+    ///
+    /// # Errors
+    /// If the operating system does not say.
+    pub fn is_running(&mut self) -> Result<bool, ProcessError> {
+        self.reap_if_dead()?;
+        Ok(matches!(self.state, State::Up { .. }))
+    }
+
+    /// The process id.
+    ///
+    /// # Errors
+    /// If it does not run, or has died by itself.
+    pub fn pid(&mut self) -> Result<u32, ProcessError> {
+        self.reap_if_dead()?;
+        match &self.state {
+            State::Up { child, .. } => Ok(child.id()),
+            State::Down => Err(ProcessError::NotRunning(self.node)),
+            State::Died(death) => Err(ProcessError::Died(Box::new(death.clone()))),
+        }
+    }
+
+    /// Signals the whole group, whose id cannot be another's: its leader is not reaped.
+    fn signal(&mut self, signal: Signal) -> Result<(), ProcessError> {
+        let group = Pid::from_raw(self.pid()?.cast_signed());
+        match killpg(group, signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(self.io("signalling", errno.into())),
+        }
+    }
+
+    fn wait_for_threads(
+        &mut self,
+        state: &'static str,
+        done: impl Fn(ThreadStates) -> bool,
+    ) -> Result<ThreadStates, ProcessError> {
+        let deadline = Instant::now() + SIGNAL_PATIENCE;
+        loop {
+            let states = self.thread_states()?;
+            if done(states) {
+                return Ok(states);
+            }
+            if Instant::now() >= deadline {
+                return Err(ProcessError::Late {
+                    node: self.node,
+                    state,
+                });
+            }
+            thread::sleep(SIGNAL_POLL);
+        }
+    }
+
+    fn set_paused(&mut self, now: bool) {
+        if let State::Up { paused, .. } = &mut self.state {
+            *paused = now;
+        }
+    }
+
+    fn reap_if_dead(&mut self) -> Result<(), ProcessError> {
+        let State::Up { child, .. } = &mut self.state else {
+            return Ok(());
+        };
+        let pid = child.id();
+        match child.try_wait() {
+            Ok(None) => Ok(()),
+            Ok(Some(status)) => {
+                self.record_death(pid, status);
+                Ok(())
+            }
+            Err(source) => Err(self.io("waiting for the end", source)),
+        }
+    }
+
+    fn record_death(&mut self, pid: u32, status: ExitStatus) -> ProcessError {
+        let mut last_lines = log_tail::last_lines(&self.logs.stderr, TAIL_LINES);
+        if last_lines.is_empty() {
+            last_lines = log_tail::last_lines(&self.logs.stdout, TAIL_LINES);
+        }
+        let death = Death {
+            node: self.node,
+            pid,
+            status,
+            last_lines,
+        };
+        self.state = State::Died(death.clone());
+        ProcessError::Died(Box::new(death))
+    }
+
+    fn io(&self, step: &'static str, source: io::Error) -> ProcessError {
+        ProcessError::Io {
+            node: self.node,
+            step,
+            source,
+        }
+    }
+}
+
+impl Drop for NodeProcess {
+    fn drop(&mut self) {
+        // Not running is the usual case, and nobody is left to be told of another.
+        let _ = self.kill();
+    }
+}
+
+fn open_log(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    OpenOptions::new().create(true).append(true).open(path)
+}

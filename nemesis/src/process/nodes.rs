@@ -1,0 +1,143 @@
+//! All nodes' processes together, shared between the conductor and the harness.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::{Death, Killed, NodeProcess, NodeState, ProcessError, ThreadStates};
+use crate::node::Node;
+
+/// What a fault needs of the nodes' processes. Calls block for as long as the effect takes, a few milliseconds.
+pub trait Nodes: Sync {
+    /// All nodes, in order.
+    fn nodes(&self) -> Vec<Node>;
+    /// What the node's process is doing.
+    ///
+    /// # Errors
+    /// If the operating system does not say.
+    fn state(&self, node: Node) -> Result<NodeState, ProcessError>;
+    /// Starts it.
+    ///
+    /// # Errors
+    /// See [`NodeProcess::start`].
+    fn start(&self, node: Node) -> Result<u32, ProcessError>;
+    /// Kills it and waits until it is dead.
+    ///
+    /// # Errors
+    /// See [`NodeProcess::kill`].
+    fn kill(&self, node: Node) -> Result<Killed, ProcessError>;
+    /// Stops all its threads.
+    ///
+    /// # Errors
+    /// See [`NodeProcess::pause`].
+    fn pause(&self, node: Node) -> Result<ThreadStates, ProcessError>;
+    /// Continues them.
+    ///
+    /// # Errors
+    /// See [`NodeProcess::resume`].
+    fn resume(&self, node: Node) -> Result<ThreadStates, ProcessError>;
+    /// The states of its threads, just now.
+    ///
+    /// # Errors
+    /// See [`NodeProcess::thread_states`].
+    fn thread_states(&self, node: Node) -> Result<ThreadStates, ProcessError>;
+}
+
+/// The processes of the nodes `n1` and up.
+#[derive(Debug)]
+pub struct NodeProcesses {
+    processes: Vec<(Node, Mutex<NodeProcess>)>,
+}
+
+impl NodeProcesses {
+    /// Takes the processes of all nodes.
+    #[must_use]
+    pub fn new(processes: Vec<NodeProcess>) -> Self {
+        Self {
+            processes: processes
+                .into_iter()
+                .map(|process| (process.node(), Mutex::new(process)))
+                .collect(),
+        }
+    }
+
+    /// Starts every node.
+    ///
+    /// # Errors
+    /// If one cannot be started; those before it then run.
+    pub fn start_all(&self) -> Result<(), ProcessError> {
+        self.nodes()
+            .into_iter()
+            .try_for_each(|node| self.start(node).map(|_| ()))
+    }
+
+    /// Kills every node that runs. Returns the deaths that nobody had asked for, before this.
+    ///
+    /// # Errors
+    /// If one cannot be killed; the others are tried all the same.
+    pub fn kill_all(&self) -> Result<Vec<Death>, ProcessError> {
+        let mut deaths = Vec::new();
+        let mut result = Ok(());
+        for node in self.nodes() {
+            match self.kill(node) {
+                Ok(_) | Err(ProcessError::NotRunning(_)) => {}
+                Err(ProcessError::Died(death)) => deaths.push(*death),
+                Err(error) => result = Err(error),
+            }
+        }
+        result.map(|()| deaths)
+    }
+
+    /// The nodes that have ended by themselves, and were not started again.
+    ///
+    /// # Errors
+    /// If the operating system does not say.
+    pub fn deaths(&self) -> Result<Vec<Death>, ProcessError> {
+        let mut deaths = Vec::new();
+        for node in self.nodes() {
+            if let NodeState::Died(death) = self.state(node)? {
+                deaths.push(death);
+            }
+        }
+        Ok(deaths)
+    }
+
+    fn with<T>(
+        &self,
+        node: Node,
+        work: impl FnOnce(&mut NodeProcess) -> Result<T, ProcessError>,
+    ) -> Result<T, ProcessError> {
+        let found = self.processes.iter().find(|(of, _)| *of == node);
+        let (_, process) = found.ok_or(ProcessError::Unknown(node))?;
+        // A panic elsewhere leaves a process in one of its states: going on is right, above all for healing.
+        work(&mut process.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Nodes for NodeProcesses {
+    fn nodes(&self) -> Vec<Node> {
+        self.processes.iter().map(|(node, _)| *node).collect()
+    }
+
+    fn state(&self, node: Node) -> Result<NodeState, ProcessError> {
+        self.with(node, NodeProcess::state)
+    }
+
+    fn start(&self, node: Node) -> Result<u32, ProcessError> {
+        self.with(node, NodeProcess::start)
+    }
+
+    fn kill(&self, node: Node) -> Result<Killed, ProcessError> {
+        self.with(node, NodeProcess::kill)
+    }
+
+    fn pause(&self, node: Node) -> Result<ThreadStates, ProcessError> {
+        self.with(node, NodeProcess::pause)
+    }
+
+    fn resume(&self, node: Node) -> Result<ThreadStates, ProcessError> {
+        self.with(node, NodeProcess::resume)
+    }
+
+    fn thread_states(&self, node: Node) -> Result<ThreadStates, ProcessError> {
+        self.with(node, NodeProcess::thread_states)
+    }
+}

@@ -1,0 +1,334 @@
+//! Drawing a schedule from a seed.
+
+use std::collections::BTreeSet;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+use serde::{Deserialize, Serialize};
+
+use super::{FaultKind, FaultVariant, Schedule, ScheduleError, ScheduledFault};
+use crate::rng;
+
+/// How long things take, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intervals {
+    /// No fault before this.
+    pub head_ms: u64,
+    /// No fault in the last so many.
+    pub tail_ms: u64,
+    /// The shortest and the longest fault.
+    pub fault_ms: (u64, u64),
+    /// The shortest and the longest gap between two faults of a kind.
+    pub gap_ms: (u64, u64),
+}
+
+impl Intervals {
+    /// Faults of 1 to 4 s with 1 to 2 s between them; quiet for a tenth of the load before (0.5 to 2 s), and for a
+    /// fifth of it after (1 to 5 s).
+    #[must_use]
+    pub fn for_time_limit(time_limit_ms: u64) -> Self {
+        Self {
+            head_ms: (time_limit_ms / 10).clamp(500, 2_000),
+            tail_ms: (time_limit_ms / 5).clamp(1_000, 5_000),
+            fault_ms: (1_000, 4_000),
+            gap_ms: (1_000, 2_000),
+        }
+    }
+
+    fn validate(&self, time_limit_ms: u64) -> Result<(), ScheduleError> {
+        for (what, (low, high), least) in [("faults", self.fault_ms, 1), ("gaps", self.gap_ms, 0)] {
+            if low > high || low < least {
+                return Err(ScheduleError::Interval { what, low, high });
+            }
+        }
+        let Self {
+            head_ms,
+            tail_ms,
+            fault_ms: (fault_ms, _),
+            ..
+        } = *self;
+        let needed_ms = head_ms.saturating_add(fault_ms).saturating_add(tail_ms);
+        if time_limit_ms < needed_ms {
+            return Err(ScheduleError::TooShort {
+                time_limit_ms,
+                needed_ms,
+                head_ms,
+                fault_ms,
+                tail_ms,
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Schedule {
+    /// Draws the faults of a run of `time_limit_ms` against a cluster of `count` nodes. The same arguments give
+    /// the same schedule, for ever; the order and repetition of `kinds` do not matter.
+    ///
+    /// # Errors
+    /// If the time limit is too short for one fault, an interval is wrong, or the cluster is too small for a kind.
+    pub fn generate(
+        seed: u64,
+        kinds: &[FaultKind],
+        time_limit_ms: u64,
+        intervals: &Intervals,
+        count: usize,
+    ) -> Result<Self, ScheduleError> {
+        let kinds: BTreeSet<FaultKind> = kinds.iter().copied().collect();
+        if kinds.is_empty() {
+            return Ok(Self::default());
+        }
+        intervals.validate(time_limit_ms)?;
+        let mut events = Vec::new();
+        for kind in kinds {
+            let variants = kind.variants(count);
+            if variants.is_empty() {
+                return Err(ScheduleError::TooFewNodes { kind, nodes: count });
+            }
+            // A stream for each kind: adding a kind to a run leaves the others' faults as they were.
+            let rng = rng::from_seed_and_stream(seed, kind as u64);
+            events.extend(timeline(Bag::new(variants), time_limit_ms, intervals, rng));
+        }
+        events.sort_by_key(|fault| (fault.start_ms, fault.variant.kind()));
+        for (id, fault) in (0..).zip(&mut events) {
+            fault.id = id;
+        }
+        Ok(Self { events })
+    }
+}
+
+/// The faults of one kind: a random part of a gap, then faults and gaps in turn.
+fn timeline(
+    mut bag: Bag,
+    time_limit_ms: u64,
+    intervals: &Intervals,
+    mut rng: ChaCha8Rng,
+) -> Vec<ScheduledFault> {
+    let end_ms = time_limit_ms - intervals.tail_ms;
+    let (fault_low_ms, fault_high_ms) = intervals.fault_ms;
+    let latest_ms = end_ms - fault_low_ms;
+    let first_gap_ms = rng::between(0, intervals.gap_ms.1, &mut rng);
+    let mut start_ms = (intervals.head_ms + first_gap_ms).min(latest_ms);
+    let mut faults = Vec::new();
+    while start_ms <= latest_ms {
+        let longest_ms = fault_high_ms.min(end_ms - start_ms);
+        let stop_ms = start_ms + rng::between(fault_low_ms, longest_ms, &mut rng);
+        faults.push(ScheduledFault {
+            id: 0,
+            variant: bag.draw(&mut rng),
+            start_ms,
+            stop_ms,
+            seed: rng.next_u64(),
+        });
+        start_ms = stop_ms + rng::between(intervals.gap_ms.0, intervals.gap_ms.1, &mut rng);
+    }
+    faults
+}
+
+/// A bag of variants, filled and shuffled again when it is empty, so that each is drawn once before any is drawn
+/// twice. Variants that aim at the leader are drawn first from the first bag, so that even a short run has one.
+struct Bag {
+    variants: Vec<FaultVariant>,
+    left: Vec<FaultVariant>,
+    is_first: bool,
+}
+
+impl Bag {
+    fn new(variants: Vec<FaultVariant>) -> Self {
+        Self {
+            variants,
+            left: Vec::new(),
+            is_first: true,
+        }
+    }
+
+    fn draw(&mut self, rng: &mut ChaCha8Rng) -> FaultVariant {
+        if self.left.is_empty() {
+            self.left.clone_from(&self.variants);
+            rng::shuffle(&mut self.left, rng);
+            if self.is_first {
+                self.left.sort_by_key(|variant| variant.aims_at_leader());
+                self.is_first = false;
+            }
+        }
+        self.left
+            .pop()
+            .expect("a kind in a schedule has at least one variant")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::grudge::PartitionShape;
+
+    fn generate(seed: u64, kinds: &[FaultKind], time_limit_ms: u64) -> Schedule {
+        Schedule::generate(
+            seed,
+            kinds,
+            time_limit_ms,
+            &Intervals::for_time_limit(time_limit_ms),
+            5,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_seed_means_one_schedule() {
+        let schedule = generate(42, &FaultKind::ALL, 30_000);
+        assert_eq!(schedule, generate(42, &FaultKind::ALL, 30_000));
+        assert_ne!(schedule, generate(43, &FaultKind::ALL, 30_000));
+        // Pinned: a report's seed must mean the same faults in later versions.
+        let first = &generate(42, &[FaultKind::Partition], 30_000).events[0];
+        assert_eq!(
+            serde_json::to_value(first).unwrap(),
+            serde_json::json!({
+                "id": 0,
+                "kind": "partition",
+                "variant": "isolated-leader",
+                "start_ms": 3929,
+                "stop_ms": 6193,
+                "seed": 14_828_835_203_913_492_612_u64,
+            })
+        );
+    }
+
+    #[test]
+    fn another_kind_leaves_the_others_as_they_were() {
+        let alone = generate(5, &[FaultKind::Kill], 60_000);
+        let among = generate(5, &FaultKind::ALL, 60_000);
+        let times = |schedule: &Schedule| -> Vec<(u64, u64, u64)> {
+            let kills = schedule
+                .events
+                .iter()
+                .filter(|fault| fault.variant.kind() == FaultKind::Kill);
+            kills
+                .map(|fault| (fault.start_ms, fault.stop_ms, fault.seed))
+                .collect()
+        };
+        assert_eq!(times(&alone), times(&among));
+    }
+
+    #[test]
+    fn too_short_a_limit_says_what_is_needed() {
+        let intervals = Intervals::for_time_limit(2_000);
+        let error = Schedule::generate(1, &[FaultKind::Kill], 2_000, &intervals, 5).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a time limit of 2000 ms is too short for one fault: at least 2500 ms are needed \
+             (500 quiet, 1000 of fault, 1000 quiet)"
+        );
+        assert_eq!(generate(1, &[FaultKind::Kill], 2_500).events.len(), 1);
+    }
+
+    #[test]
+    fn wrong_arguments_are_refused() {
+        let make = |intervals: Intervals, count| {
+            Schedule::generate(1, &[FaultKind::Partition], 30_000, &intervals, count)
+        };
+        let good = Intervals::for_time_limit(30_000);
+        assert_eq!(
+            make(good, 1),
+            Err(ScheduleError::TooFewNodes {
+                kind: FaultKind::Partition,
+                nodes: 1
+            })
+        );
+        assert!(matches!(
+            make(
+                Intervals {
+                    fault_ms: (0, 4),
+                    ..good
+                },
+                5
+            ),
+            Err(ScheduleError::Interval { what: "faults", .. })
+        ));
+        assert!(matches!(
+            make(
+                Intervals {
+                    gap_ms: (5, 4),
+                    ..good
+                },
+                5
+            ),
+            Err(ScheduleError::Interval { what: "gaps", .. })
+        ));
+        assert!(Schedule::generate(1, &[], 0, &good, 0).unwrap().events.is_empty());
+    }
+
+    #[test]
+    fn schedules_written_by_hand_are_checked() {
+        let fault = |id, start_ms, stop_ms| ScheduledFault {
+            id,
+            variant: FaultVariant::Partition(PartitionShape::Halves),
+            start_ms,
+            stop_ms,
+            seed: 0,
+        };
+        let check = |events: Vec<ScheduledFault>| Schedule { events }.validate(5);
+        assert_eq!(check(vec![fault(0, 1, 2), fault(1, 2, 3)]), Ok(()));
+        assert!(matches!(
+            check(vec![fault(0, 3, 3)]),
+            Err(ScheduleError::StopBeforeStart { id: 0, .. })
+        ));
+        assert!(matches!(
+            check(vec![fault(0, 5, 9), fault(1, 1, 6)]),
+            Err(ScheduleError::Overlap {
+                first: 1,
+                second: 0,
+                ..
+            })
+        ));
+        assert_eq!(
+            check(vec![fault(4, 1, 2), fault(4, 3, 4)]),
+            Err(ScheduleError::DuplicateId(4))
+        );
+        let one_node = Schedule {
+            events: vec![fault(0, 1, 2)],
+        }
+        .validate(1);
+        assert!(matches!(
+            one_node,
+            Err(ScheduleError::TooFewNodes { nodes: 1, .. })
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn schedules_are_quiet_at_both_ends_and_never_overlap_in_kind(
+            seed: u64, time_limit_ms in 2_500..120_000_u64, count in 2..10_usize,
+        ) {
+            let intervals = Intervals::for_time_limit(time_limit_ms);
+            let schedule =
+                Schedule::generate(seed, &FaultKind::ALL, time_limit_ms, &intervals, count).unwrap();
+            prop_assert_eq!(schedule.validate(count), Ok(()));
+            for kind in FaultKind::ALL {
+                prop_assert!(schedule.events.iter().any(|fault| fault.variant.kind() == kind));
+            }
+            for (index, fault) in schedule.events.iter().enumerate() {
+                prop_assert_eq!(fault.id as usize, index);
+                prop_assert!(fault.start_ms >= intervals.head_ms);
+                prop_assert!(fault.stop_ms <= time_limit_ms - intervals.tail_ms);
+                prop_assert!((1_000..=4_000).contains(&(fault.stop_ms - fault.start_ms)));
+            }
+            let text = serde_json::to_string(&schedule).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Schedule>(&text).unwrap(), schedule);
+        }
+
+        #[test]
+        fn each_bag_holds_every_variant_and_the_first_opens_on_the_leader(seed: u64) {
+            for kind in FaultKind::ALL {
+                let variants = kind.variants(5);
+                let drawn: Vec<FaultVariant> =
+                    generate(seed, &[kind], 300_000).events.iter().map(|fault| fault.variant).collect();
+                prop_assert!(drawn[0].aims_at_leader());
+                for bag in drawn.chunks_exact(variants.len()) {
+                    prop_assert_eq!(bag.iter().collect::<BTreeSet<_>>().len(), variants.len());
+                }
+            }
+        }
+    }
+}

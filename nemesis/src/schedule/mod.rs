@@ -1,0 +1,272 @@
+//! Schedules: which fault strikes when. Pure data, drawn from a seed.
+//!
+//! A schedule opens with a quiet head and closes with a quiet tail, so that ops before and after all faults exist.
+//! Between them each kind of fault has a timeline of its own, on which faults and gaps alternate: two faults of
+//! one kind never overlap, faults of different kinds may. Every fault stops before the tail begins.
+
+mod generate;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+pub use generate::Intervals;
+
+use crate::grudge::PartitionShape;
+use crate::node::NodeSet;
+
+/// The kinds of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// Nodes drop packets from other nodes.
+    Partition,
+    /// Processes are killed by SIGKILL, and started again.
+    Kill,
+    /// Processes are stopped by SIGSTOP, and continued.
+    Pause,
+}
+
+/// A name that is no kind of fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown fault `{0}`: known are partition, kill, pause")]
+pub struct FaultKindError(String);
+
+impl FaultKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Partition, Self::Kill, Self::Pause];
+
+    /// Its name on the command line, in schedules and in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Partition => "partition",
+            Self::Kill => "kill",
+            Self::Pause => "pause",
+        }
+    }
+
+    /// What it does, in a line.
+    #[must_use]
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::Partition => "nodes drop packets from other nodes, by iptables in their own namespaces",
+            Self::Kill => "processes are killed by SIGKILL, and started again",
+            Self::Pause => "processes are stopped by SIGSTOP, and continued",
+        }
+    }
+
+    /// Its variants that exist for a cluster of `count` nodes.
+    #[must_use]
+    pub fn variants(self, count: usize) -> Vec<FaultVariant> {
+        let shapes = PartitionShape::ALL
+            .into_iter()
+            .filter(|shape| shape.exists(count));
+        let sets = NodeSet::ALL.into_iter().filter(|set| set.exists(count));
+        match self {
+            Self::Partition => shapes.map(FaultVariant::Partition).collect(),
+            Self::Kill => sets.map(FaultVariant::Kill).collect(),
+            Self::Pause => sets.map(FaultVariant::Pause).collect(),
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for FaultKind {
+    type Err = FaultKindError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .ok_or_else(|| FaultKindError(text.to_owned()))
+    }
+}
+
+/// A kind of fault with what it strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "variant", rename_all = "kebab-case")]
+pub enum FaultVariant {
+    /// A partition of this shape.
+    Partition(PartitionShape),
+    /// Kill these nodes.
+    Kill(NodeSet),
+    /// Pause these nodes.
+    Pause(NodeSet),
+}
+
+impl FaultVariant {
+    /// The kind.
+    #[must_use]
+    pub fn kind(self) -> FaultKind {
+        match self {
+            Self::Partition(_) => FaultKind::Partition,
+            Self::Kill(_) => FaultKind::Kill,
+            Self::Pause(_) => FaultKind::Pause,
+        }
+    }
+
+    /// The variant's name within its kind.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Partition(shape) => shape.name(),
+            Self::Kill(nodes) | Self::Pause(nodes) => nodes.name(),
+        }
+    }
+
+    /// Whether it strikes at whoever leads. Such variants come early: they are what most bugs wait for.
+    #[must_use]
+    pub fn aims_at_leader(self) -> bool {
+        matches!(
+            self,
+            Self::Partition(PartitionShape::IsolatedLeader)
+                | Self::Kill(NodeSet::Primaries)
+                | Self::Pause(NodeSet::Primaries)
+        )
+    }
+}
+
+impl fmt::Display for FaultVariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind(), self.name())
+    }
+}
+
+/// One fault of a schedule. Times are milliseconds since the start of the load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduledFault {
+    /// Its number, from 0, in the order of the starts.
+    pub id: u32,
+    /// What strikes.
+    #[serde(flatten)]
+    pub variant: FaultVariant,
+    /// When it starts.
+    pub start_ms: u64,
+    /// When it stops.
+    pub stop_ms: u64,
+    /// Decides what is left to chance at the moment of the strike: which nodes.
+    pub seed: u64,
+}
+
+/// The faults of a run, by start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// The faults.
+    pub events: Vec<ScheduledFault>,
+}
+
+/// Why there is no such schedule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// The load ends too early for a fault with quiet before and after it.
+    #[error(
+        "a time limit of {time_limit_ms} ms is too short for one fault: at least {needed_ms} ms are needed \
+         ({head_ms} quiet, {fault_ms} of fault, {tail_ms} quiet)"
+    )]
+    TooShort {
+        /// What was asked for.
+        time_limit_ms: u64,
+        /// What would do.
+        needed_ms: u64,
+        /// The quiet head.
+        head_ms: u64,
+        /// The shortest fault.
+        fault_ms: u64,
+        /// The quiet tail.
+        tail_ms: u64,
+    },
+    /// An interval is empty or of no length.
+    #[error("the interval of {what} is wrong: {low} to {high} ms")]
+    Interval {
+        /// Which one.
+        what: &'static str,
+        /// Its least value.
+        low: u64,
+        /// Its greatest value.
+        high: u64,
+    },
+    /// No variant of the kind exists for so few nodes.
+    #[error("there is no {kind} of a cluster of {nodes} nodes")]
+    TooFewNodes {
+        /// The kind.
+        kind: FaultKind,
+        /// The size of the cluster.
+        nodes: usize,
+    },
+    /// A fault stops before it starts.
+    #[error("fault {id} stops at {stop_ms} ms, not after its start at {start_ms} ms")]
+    StopBeforeStart {
+        /// The fault.
+        id: u32,
+        /// Its start.
+        start_ms: u64,
+        /// Its stop.
+        stop_ms: u64,
+    },
+    /// Two faults of one kind overlap.
+    #[error("faults {first} and {second} overlap, and both are of the kind {kind}")]
+    Overlap {
+        /// The kind.
+        kind: FaultKind,
+        /// The one that starts first.
+        first: u32,
+        /// The one that starts before it has stopped.
+        second: u32,
+    },
+    /// Two faults have one number.
+    #[error("there are two faults with the number {0}")]
+    DuplicateId(u32),
+}
+
+impl Schedule {
+    /// Checks a schedule that may have been written by hand, for a cluster of `count` nodes.
+    ///
+    /// # Errors
+    /// If a fault stops before it starts, two of a kind overlap, two share a number, or a variant does not exist
+    /// for so few nodes.
+    pub fn validate(&self, count: usize) -> Result<(), ScheduleError> {
+        let mut last_of_kind: BTreeMap<FaultKind, &ScheduledFault> = BTreeMap::new();
+        let mut by_start: Vec<&ScheduledFault> = self.events.iter().collect();
+        by_start.sort_by_key(|fault| (fault.start_ms, fault.id));
+        for (index, fault) in by_start.iter().enumerate() {
+            let kind = fault.variant.kind();
+            if fault.stop_ms <= fault.start_ms {
+                let ScheduledFault {
+                    id,
+                    start_ms,
+                    stop_ms,
+                    ..
+                } = **fault;
+                return Err(ScheduleError::StopBeforeStart {
+                    id,
+                    start_ms,
+                    stop_ms,
+                });
+            }
+            if by_start[..index].iter().any(|earlier| earlier.id == fault.id) {
+                return Err(ScheduleError::DuplicateId(fault.id));
+            }
+            if !kind.variants(count).contains(&fault.variant) {
+                return Err(ScheduleError::TooFewNodes { kind, nodes: count });
+            }
+            if let Some(earlier) = last_of_kind.insert(kind, fault)
+                && fault.start_ms < earlier.stop_ms
+            {
+                return Err(ScheduleError::Overlap {
+                    kind,
+                    first: earlier.id,
+                    second: fault.id,
+                });
+            }
+        }
+        Ok(())
+    }
+}

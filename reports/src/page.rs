@@ -1,0 +1,363 @@
+//! The run page: results turned into the words and figures of the templates.
+
+use askama::Template;
+
+use crate::assets;
+use crate::counterexample::{self, outcome_class};
+use crate::format::{count, duration_ms, moment, plural, quantity};
+use crate::plots::{self, plots};
+use crate::report::{RunReport, Span};
+use crate::results::{Claim, ClaimVerdict, Counterexample, Fault, Results, RunVerdict};
+use crate::timeline::{self, Selection};
+
+/// The page of a run: one HTML document that fetches nothing and runs no script but its own.
+#[must_use]
+pub fn run_page(report: &RunReport<'_>) -> String {
+    let selection = timeline::select(report, timeline::MAX_OPS);
+    let data = timeline::build(report, &selection);
+    let span = report.span();
+    let results = report.results;
+    let page = RunPage {
+        policy: assets::policy(),
+        styles: &assets::STYLES,
+        scripts: &assets::SCRIPTS,
+        report,
+        verdict: verdict_badge(results.verdict),
+        mutant: results.mutant.as_deref().unwrap_or_default(),
+        facts: facts(results),
+        claims: results.claims.iter().map(ClaimRow::new).collect(),
+        counterexample: results
+            .counterexample
+            .as_ref()
+            .map(|found| CounterexampleView::new(found, span)),
+        timeline_json: json_for_script(&data),
+        shown: shown(&selection, report.history.ops.len()),
+        plots: plots(report).into_iter().map(PlotView::new).collect(),
+        faults: results
+            .faults
+            .iter()
+            .map(|fault| FaultRow::new(fault, span))
+            .collect(),
+        unproven: results.faults.iter().filter(|fault| !fault.proven).count(),
+    };
+    page.render().expect("rendering into a String cannot fail")
+}
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct RunPage<'a> {
+    policy: String,
+    styles: &'static [&'static str],
+    scripts: &'static [&'static str],
+    report: &'a RunReport<'a>,
+    verdict: Badge,
+    mutant: &'a str,
+    facts: Vec<Fact>,
+    claims: Vec<ClaimRow<'a>>,
+    counterexample: Option<CounterexampleView<'a>>,
+    timeline_json: String,
+    shown: Shown,
+    plots: Vec<PlotView>,
+    faults: Vec<FaultRow<'a>>,
+    unproven: usize,
+}
+
+/// A verdict with its glyph, since colour alone does not reach everybody.
+#[derive(Clone, Copy)]
+struct Badge {
+    class: &'static str,
+    glyph: &'static str,
+    text: &'static str,
+}
+
+fn verdict_badge(verdict: RunVerdict) -> Badge {
+    match verdict {
+        RunVerdict::Pass => Badge {
+            class: "pass",
+            glyph: "✓",
+            text: "Pass",
+        },
+        RunVerdict::Unknown => Badge {
+            class: "unknown",
+            glyph: "?",
+            text: "Unknown",
+        },
+        RunVerdict::HarnessError => Badge {
+            class: "harness-error",
+            glyph: "⊘",
+            text: "Harness error",
+        },
+        RunVerdict::Violation => Badge {
+            class: "violation",
+            glyph: "✗",
+            text: "Violation",
+        },
+    }
+}
+
+fn claim_badge(verdict: ClaimVerdict) -> Badge {
+    match verdict {
+        ClaimVerdict::Valid => Badge {
+            class: "pass",
+            glyph: "✓",
+            text: "valid",
+        },
+        ClaimVerdict::Unknown => Badge {
+            class: "unknown",
+            glyph: "?",
+            text: "unknown",
+        },
+        ClaimVerdict::Invalid => Badge {
+            class: "violation",
+            glyph: "✗",
+            text: "invalid",
+        },
+    }
+}
+
+/// A figure at the top of the page.
+struct Fact {
+    name: &'static str,
+    value: String,
+    more: String,
+}
+
+fn facts(results: &Results) -> Vec<Fact> {
+    let fact = |name, value, more| Fact { name, value, more };
+    let ops = &results.ops;
+    let unproven = results.faults.iter().filter(|fault| !fault.proven).count();
+    let first_ok = match results.first_ok_ms {
+        Some(ms) => format!("first ok op after {}", duration_ms(ms)),
+        None => "no op was ever ok".into(),
+    };
+    vec![
+        fact(
+            "System",
+            results.system.clone(),
+            plural(results.nodes.len() as u64, "node", "nodes"),
+        ),
+        fact("Load", format!("{} s", quantity(results.load_seconds)), first_ok),
+        fact(
+            "Ops",
+            count(ops.total),
+            format!(
+                "{} ok · {} fail · {} info",
+                count(ops.ok),
+                count(ops.fail),
+                count(ops.info)
+            ),
+        ),
+        fact(
+            "Rate",
+            format!("{} ok/s", quantity(ops.ok_per_second)),
+            format!(
+                "{} reads · {} writes · {} cas",
+                count(ops.ok_reads),
+                count(ops.ok_writes),
+                count(ops.ok_cas)
+            ),
+        ),
+        fact(
+            "Latency of ok ops",
+            format!("{} p50", duration_ms(results.latency_ms.p50)),
+            format!(
+                "{} p99 · {} max",
+                duration_ms(results.latency_ms.p99),
+                duration_ms(results.latency_ms.max)
+            ),
+        ),
+        fact(
+            "Faults",
+            count(results.faults.len() as u64),
+            match (results.faults.len(), unproven) {
+                (0, _) => "none injected".into(),
+                (_, 0) => "all proven to have taken effect".into(),
+                (_, n) => format!("{n} without proof of effect"),
+            },
+        ),
+        fact(
+            "Checked in",
+            duration_ms(results.check_ms),
+            plural(results.claims.len() as u64, "claim", "claims"),
+        ),
+    ]
+}
+
+/// A row of the claims table.
+struct ClaimRow<'a> {
+    claim: &'a Claim,
+    badge: Badge,
+    strongest: &'a str,
+    reads: String,
+    stale: String,
+    per_million: String,
+    worst: String,
+    p99: String,
+    latency: [String; 2],
+    /// Reads of values from the future or from nowhere, in words; empty when there were none.
+    impossible: String,
+}
+
+impl<'a> ClaimRow<'a> {
+    fn new(claim: &'a Claim) -> Self {
+        let staleness = &claim.staleness;
+        let versions = |n| plural(n, "version", "versions");
+        let mut impossible = Vec::new();
+        if staleness.future_reads > 0 {
+            impossible.push(plural(staleness.future_reads, "future read", "future reads"));
+        }
+        if staleness.phantom_reads > 0 {
+            impossible.push(plural(staleness.phantom_reads, "phantom read", "phantom reads"));
+        }
+        Self {
+            claim,
+            badge: claim_badge(claim.verdict),
+            strongest: claim.strongest_model.as_deref().unwrap_or("none"),
+            reads: count(staleness.reads),
+            stale: count(staleness.stale_reads),
+            per_million: quantity(staleness.stale_per_million),
+            worst: format!(
+                "{}, {}",
+                duration_ms(staleness.ms_behind_max),
+                versions(staleness.versions_behind_max)
+            ),
+            p99: format!(
+                "{}, {}",
+                duration_ms(staleness.ms_behind_p99),
+                versions(staleness.versions_behind_p99)
+            ),
+            latency: [
+                duration_ms(claim.read_latency_ms.p50),
+                duration_ms(claim.read_latency_ms.p99),
+            ],
+            impossible: impossible.join(", "),
+        }
+    }
+}
+
+/// The counterexample with its drawing and its table.
+struct CounterexampleView<'a> {
+    found: &'a Counterexample,
+    drawing: String,
+    /// Ops that the drawing leaves out.
+    undrawn: usize,
+    rows: Vec<CounterexampleRow<'a>>,
+}
+
+struct CounterexampleRow<'a> {
+    index: u64,
+    process: u64,
+    text: &'a str,
+    outcome: &'a str,
+    outcome_class: &'static str,
+    invoked: String,
+    completed: String,
+    length: String,
+    culprit: bool,
+}
+
+impl<'a> CounterexampleView<'a> {
+    fn new(found: &'a Counterexample, span: Span) -> Self {
+        let (drawing, drawn) = counterexample::draw(found, span).unwrap_or_default();
+        let row = |op: &'a crate::results::CounterexampleOp| {
+            let ended = op.end_ns.filter(|_| op.outcome != "info");
+            CounterexampleRow {
+                index: op.index,
+                process: op.process,
+                text: &op.text,
+                outcome: &op.outcome,
+                outcome_class: outcome_class(&op.outcome),
+                invoked: moment(span.seconds(op.start_ns)),
+                completed: ended.map_or_else(|| "never known".into(), |end| moment(span.seconds(end))),
+                length: ended.map_or_else(
+                    || "–".into(),
+                    |end| duration_ms(end.saturating_sub(op.start_ns) as f64 / 1e6),
+                ),
+                culprit: op.culprit,
+            }
+        };
+        Self {
+            found,
+            drawing,
+            undrawn: found.ops.len() - drawn,
+            rows: found.ops.iter().map(row).collect(),
+        }
+    }
+}
+
+/// How much of the history the timeline carries, in words.
+struct Shown {
+    total: String,
+    /// Empty when every op is there.
+    thinned: Vec<String>,
+    kept: String,
+}
+
+fn shown(selection: &Selection, total: usize) -> Shown {
+    let line = |kept: &timeline::Kept| {
+        format!(
+            "{}: {} of {}",
+            kept.class,
+            count(kept.kept as u64),
+            count(kept.of as u64)
+        )
+    };
+    Shown {
+        total: count(total as u64),
+        thinned: selection.kept.iter().map(line).collect(),
+        kept: count(selection.rows.len() as u64),
+    }
+}
+
+/// A plot as the page shows it.
+struct PlotView {
+    name: &'static str,
+    title: &'static str,
+    caption: String,
+    svg: String,
+}
+
+impl PlotView {
+    fn new(plot: plots::Plot) -> Self {
+        Self {
+            name: plot.name,
+            title: plot.title,
+            svg: plots::for_page(&plot.svg),
+            caption: plot.caption,
+        }
+    }
+}
+
+/// A row of the table of faults.
+struct FaultRow<'a> {
+    fault: &'a Fault,
+    nodes: String,
+    start: String,
+    stop: String,
+    length: String,
+}
+
+impl<'a> FaultRow<'a> {
+    fn new(fault: &'a Fault, span: Span) -> Self {
+        let length = fault
+            .stop_ns
+            .map(|stop| duration_ms(stop.saturating_sub(fault.start_ns) as f64 / 1e6));
+        Self {
+            fault,
+            nodes: fault.nodes.join(", "),
+            start: moment(span.seconds(fault.start_ns)),
+            stop: fault
+                .stop_ns
+                .map_or_else(|| "not healed".into(), |stop| moment(span.seconds(stop))),
+            length: length.unwrap_or_else(|| "–".into()),
+        }
+    }
+}
+
+/// JSON that cannot end the `<script>` element that carries it, whatever strings it holds.
+fn json_for_script(data: &timeline::TimelineData) -> String {
+    let json = serde_json::to_string(data).expect("numbers and strings always serialise");
+    json.replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026")
+}

@@ -1,0 +1,48 @@
+//! The plots of a run, drawn by `plotters` as SVG. Only this module knows of `plotters`.
+
+mod availability;
+mod axis;
+mod bins;
+mod frame;
+mod latency;
+mod mark;
+mod rate;
+mod staleness;
+mod theme;
+mod thin;
+
+pub(crate) use theme::for_page;
+
+use crate::report::RunReport;
+
+/// One plot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plot {
+    /// Its name, fit for a file: `latency-raw`.
+    pub name: &'static str,
+    /// Its heading.
+    pub title: &'static str,
+    /// What is drawn and how it was binned or thinned, in a sentence or two.
+    pub caption: String,
+    /// A whole SVG document in fixed colours on white.
+    pub svg: String,
+}
+
+/// All plots of a run, in the order of the page. A plot without data says so in place of axes.
+#[must_use]
+pub fn plots(report: &RunReport<'_>) -> Vec<Plot> {
+    let bands = report.bands();
+    let scene = frame::Scene {
+        report,
+        span: report.span(),
+        bands: &bands,
+    };
+    vec![
+        latency::scatter(&scene),
+        latency::quantiles(&scene),
+        rate::plot(&scene),
+        availability::plot(&scene),
+        staleness::milliseconds(&scene),
+        staleness::versions(&scene),
+    ]
+}

@@ -1,0 +1,8 @@
+//! The timeline's data: what the page's scripts draw, packed so that 100,000 ops fit in a few megabytes.
+
+mod columns;
+mod data;
+mod selection;
+
+pub(crate) use data::{TimelineData, build};
+pub(crate) use selection::{Kept, MAX_OPS, Selection, evenly, select};
