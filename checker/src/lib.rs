@@ -4,11 +4,14 @@
 //! time limit. Whoever has a history can use it alone.
 
 mod budget;
+pub mod consistency;
 pub mod counterexample;
 mod frontier;
 pub mod history;
+mod ledger;
 pub mod linearizable;
 mod lower;
+pub mod staleness;
 #[cfg(test)]
 mod testing;
 mod wing_gong;
