@@ -107,7 +107,7 @@ class Timeline {
       'zoom-in': () => this.zoom(1.6), 'zoom-out': () => this.zoom(1 / 1.6),
       left: () => this.pan(-view.width / 6), right: () => this.pan(view.width / 6),
       all: () => { view.all(); this.changed(); },
-      violation: () => this.jump(this.data.culprits), stale: () => this.jump([...this.ops.stale.keys()]),
+      violation: () => this.toViolation(), stale: () => this.jump([...this.ops.stale.keys()]),
       clear: () => { this.selected = null; this.panel.hidden = true; this.leave(); this.changed(); },
       next: () => this.step(1), previous: () => this.step(-1),
       'lane-down': () => this.changeLane(1), 'lane-up': () => this.changeLane(-1),
@@ -124,6 +124,15 @@ class Timeline {
     }
     const next = shown.find((row) => this.selected !== null && row > this.selected) ?? shown[0];
     this.select(next, true);
+  }
+
+  /** To the culprit, with the whole counterexample in view if its ops can still be told apart then. */
+  toViolation() {
+    const { data, ops, view } = this;
+    this.jump(data.culprits);
+    const from = Math.min(...data.members.map((row) => ops.start[row]));
+    const to = Math.max(...data.members.map((row) => ops.end[row]));
+    if (this.selected !== null && to - from < 250000) view.set(from - (to - from) / 8, to + (to - from) / 8);
   }
 
   /** Selects the next or previous op shown on the lane of the selection. */

@@ -24,7 +24,7 @@ const ROW: f64 = 40.0;
 /// Room between the last row and the frame.
 const BOTTOM: f64 = 10.0;
 /// The average advance of a character at the drawing's text size, a little too wide so that texts never touch.
-const ADVANCE: f64 = 7.4;
+const ADVANCE: f64 = 8.0;
 
 /// The drawing's shapes, in its own units.
 #[derive(Template)]
@@ -183,7 +183,9 @@ fn bar(op: &CounterexampleOp, axis: &Axis, rows: &mut Rows, lane_y: f64, span: S
         _ => "",
     };
     let text = format!("{glyph}{}", shorten(&op.text, 60));
-    let text_width = text.chars().count() as f64 * ADVANCE;
+    // The culprit's text is bold.
+    let advance = if op.culprit { ADVANCE * 1.12 } else { ADVANCE };
+    let text_width = text.chars().count() as f64 * advance;
     let text_x = x.min(WIDTH - 4.0 - text_width).max(LEFT + 4.0);
     let (from, to) = (text_x.min(x), right.max(text_x + text_width) + 8.0);
     let row = rows.iter().position(|&taken| taken <= from).unwrap_or_else(|| {

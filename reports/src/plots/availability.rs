@@ -35,13 +35,7 @@ pub(super) fn plot(scene: &Scene<'_>) -> Plot {
         .filter(|&node| clients_of(scene, node).next().is_some())
         .collect();
     if nodes.is_empty() {
-        let caption = "No op says which node its client talked to.".into();
-        return Plot {
-            name,
-            title,
-            caption,
-            svg: frame::message("no op names its node"),
-        };
+        return Plot::empty(name, title, "No op says which node its client talked to.");
     }
     let windows = Windows::new(scene.span);
     let rows = nodes.len();
@@ -93,12 +87,7 @@ pub(super) fn plot(scene: &Scene<'_>) -> Plot {
         format::duration_ms(windows.length_ms()),
         longest.collect::<Vec<_>>().join(", ")
     );
-    Plot {
-        name,
-        title,
-        caption,
-        svg,
-    }
+    Plot::drawn(name, title, caption, svg)
 }
 
 fn clients_of<'a>(scene: &Scene<'a>, node: usize) -> impl Iterator<Item = &'a Op> {

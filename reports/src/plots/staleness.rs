@@ -38,7 +38,7 @@ pub(super) fn versions(scene: &Scene<'_>) -> Plot {
         "staleness-versions",
         "Staleness of reads, in versions of the key",
         value,
-        Axis::linear,
+        |high| Axis::linear(high, ""),
     )
 }
 
@@ -51,13 +51,7 @@ fn draw(
 ) -> Plot {
     let points = points(scene, value);
     if points.is_empty() {
-        let caption = "No read was provably stale.".into();
-        return Plot {
-            name,
-            title,
-            caption,
-            svg: frame::message("no provably stale read"),
-        };
+        return Plot::empty(name, title, "No read was provably stale.");
     }
     let axis = axis(
         points
@@ -114,12 +108,7 @@ fn draw(
                 .sum()
         ),
     );
-    Plot {
-        name,
-        title,
-        caption,
-        svg,
-    }
+    Plot::drawn(name, title, caption, svg)
 }
 
 /// The stale reads; the class is the index of the read mode, or one past the last where an op names none.
