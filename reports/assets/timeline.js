@@ -21,7 +21,10 @@ class Timeline {
     Gestures.listen(this.canvas, this);
     this.stage.addEventListener('scroll', () => this.redraw(), { passive: true });
     new ResizeObserver(() => this.resize()).observe(this.stage);
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.redraw());
+    // Dark is for screens only; before a page is printed there is no further frame, so this draws at once.
+    for (const query of ['screen and (prefers-color-scheme: dark)', 'print']) {
+      matchMedia(query).addEventListener('change', () => { this.painter.readColours(); this.paint(); });
+    }
     addEventListener('hashchange', () => this.restore());
     this.restore();
   }
@@ -53,8 +56,12 @@ class Timeline {
     this.pending = true;
     requestAnimationFrame(() => {
       this.pending = false;
-      this.painter.draw(this.layout, this.view, this.stage.scrollTop, this.selected);
+      this.paint();
     });
+  }
+
+  paint() {
+    if (this.layout) this.painter.draw(this.layout, this.view, this.stage.scrollTop, this.selected);
   }
 
   /** The window, the filters or the selection changed: draw now, tell the rest when it has come to rest. */

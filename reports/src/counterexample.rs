@@ -88,7 +88,7 @@ pub(crate) fn draw(counterexample: &Counterexample, span: Span) -> Option<(Strin
         }
         let height = ROW * rows.len() as f64;
         lanes.push(Lane {
-            name: format!("process {process}"),
+            name: format::shorten(&format!("process {process}"), 12),
             y,
             middle: y + height / 2.0 + 4.0,
         });
@@ -182,7 +182,7 @@ fn bar(op: &CounterexampleOp, axis: &Axis, rows: &mut Rows, lane_y: f64, span: S
         "fail" => "⊘ ",
         _ => "",
     };
-    let text = format!("{glyph}{}", shorten(&op.text, 60));
+    let text = format!("{glyph}{}", format::shorten(&op.text, 60));
     // The culprit's text is bold.
     let advance = if op.culprit { ADVANCE * 1.12 } else { ADVANCE };
     let text_width = text.chars().count() as f64 * advance;
@@ -251,13 +251,6 @@ fn ticks(axis: &Axis, span: Span) -> Vec<Tick> {
         }
     }
     ticks
-}
-
-fn shorten(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]

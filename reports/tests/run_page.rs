@@ -2,14 +2,11 @@
 
 mod made_up;
 
-use made_up::MadeUp;
 use splitbrain_checker::history::{
     Action, Key, NodeName, Op, Outcome, ProcessId, ReadModeId, Value, Version,
 };
-use splitbrain_reports::results::{NemesisEvent, RunVerdict};
+use splitbrain_reports::results::RunVerdict;
 use splitbrain_reports::{plots, run_page};
-
-const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}\u{2028}<!--";
 
 /// The page without the scripts and styles that are our own.
 fn without_assets(page: &str) -> String {
@@ -28,59 +25,9 @@ fn without_assets(page: &str) -> String {
     out
 }
 
-fn hostile() -> MadeUp {
-    let mut run = made_up::run(3, 2_000);
-    let evil = || HOSTILE.to_owned();
-    run.title = evil();
-    let results = &mut run.results;
-    results.reason = evil();
-    results.command = evil();
-    results.system = evil();
-    results.mutant = Some(evil());
-    results.nodes = vec![evil(); 5];
-    results.notes = vec![evil()];
-    for claim in &mut results.claims {
-        claim.system = evil();
-        claim.read_mode = evil();
-        claim.claim = evil();
-        claim.promise = evil();
-        claim.reason = evil();
-        claim.strongest_model = Some(evil());
-    }
-    for fault in &mut results.faults {
-        fault.kind = evil();
-        fault.variant = evil();
-        fault.nodes = vec![evil()];
-        fault.evidence = vec![evil()];
-    }
-    let found = results.counterexample.as_mut().expect("the made-up run has one");
-    found.read_mode = evil();
-    found.model = evil();
-    found.reason = evil();
-    for op in &mut found.ops {
-        op.text = evil();
-        op.outcome = evil();
-    }
-    run.history.nodes = vec![evil(); 5];
-    run.history.read_modes = vec![evil(); 3];
-    run.configuration = vec![(evil(), evil())];
-    for event in &mut run.nemesis {
-        match event {
-            NemesisEvent::Start {
-                kind, variant, nodes, ..
-            } => {
-                (*kind, *variant, *nodes) = (evil(), evil(), vec![evil()]);
-            }
-            NemesisEvent::Stop { evidence, .. } => *evidence = vec![evil()],
-            NemesisEvent::Node { node, role, .. } => (*node, *role) = (evil(), evil()),
-        }
-    }
-    run
-}
-
 #[test]
 fn hostile_strings_never_become_markup() {
-    let run = hostile();
+    let run = made_up::hostile();
     let page = run_page(&run.report());
     let data = without_assets(&page);
     for markup in ["<script>", "<img", "<!--", "onerror=alert(2)>\""] {

@@ -44,7 +44,7 @@ pub(super) fn plot(scene: &Scene<'_>) -> Plot {
     let ticks = nodes
         .iter()
         .enumerate()
-        .map(|(at, &node)| (foot(at) + 0.5, history.nodes[node].clone()));
+        .map(|(at, &node)| (foot(at) + 0.5, format::shorten(&history.nodes[node], 10)));
     let axis = Axis {
         low: 0.0,
         high: rows as f64,
@@ -73,7 +73,7 @@ pub(super) fn plot(scene: &Scene<'_>) -> Plot {
         let ms = gaps.iter().map(|gap| gap.length_ms()).fold(0.0, f64::max);
         format!(
             "{} {}",
-            history.nodes[node],
+            format::shorten(&history.nodes[node], 20),
             if ms > 0.0 {
                 format::duration_ms(ms)
             } else {

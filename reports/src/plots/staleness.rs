@@ -63,7 +63,11 @@ fn draw(
     let present: Vec<usize> = (0..=modes.len())
         .filter(|&mode| points.iter().any(|point| point.class == mode))
         .collect();
-    let text = |mode: usize| modes.get(mode).map_or("no read mode", String::as_str);
+    let text = |mode: usize| {
+        modes
+            .get(mode)
+            .map_or_else(|| "no read mode".into(), |name| format::shorten(name, 40))
+    };
     let legend: Vec<Entry> = present
         .iter()
         .enumerate()
