@@ -57,35 +57,24 @@ fn cas(process: u64, from: i64, to: i64, start: u64, end: u64) -> Op {
     )
 }
 
-fn info(op: Op) -> Op {
-    Op {
-        outcome: Outcome::Info,
-        completed_ns: None,
-        ..op
-    }
+fn info(mut op: Op) -> Op {
+    (op.outcome, op.completed_ns) = (Outcome::Info, None);
+    op
 }
 
-fn failed(op: Op) -> Op {
-    Op {
-        outcome: Outcome::Fail,
-        ..op
-    }
+fn failed(mut op: Op) -> Op {
+    op.outcome = Outcome::Fail;
+    op
 }
 
-fn compare_failed(op: Op) -> Op {
-    Op {
-        error: Some(22),
-        ..failed(op)
-    }
+fn compare_failed(mut op: Op) -> Op {
+    (op.outcome, op.error) = (Outcome::Fail, Some(22));
+    op
 }
 
-fn at(op: Op, version: u64, node: u16) -> Op {
-    Op {
-        version: Some(Version(version)),
-        served_by: Some(NodeName(node)),
-        term: Some(1),
-        ..op
-    }
+fn at(mut op: Op, version: u64, node: u16) -> Op {
+    (op.version, op.served_by, op.term) = (Some(Version(version)), Some(NodeName(node)), Some(1));
+    op
 }
 
 fn history(mut ops: Vec<Op>) -> History {
@@ -402,7 +391,10 @@ fn a_prefix_that_lags_is_sequential_but_not_linearizable() {
 
 #[test]
 fn a_session_that_goes_backward_over_two_keys_is_not_sequential() {
-    let other_key = |op: Op| Op { key: Key(8), ..op };
+    let other_key = |mut op: Op| {
+        op.key = Key(8);
+        op
+    };
     let history = history(vec![
         at(write(1, 1, 0, 1), 1, 0),
         at(write(1, 2, 2, 3), 2, 0),
