@@ -204,7 +204,7 @@ impl Cluster<'_> {
             match self.choices.below(3) {
                 0 => op.version = Some(Version(1 + self.choices.below(8))),
                 1 if op.observed.is_some() => {
-                    op.observed = Some(Some(Value(1 + self.choices.below(8) as i64)))
+                    op.observed = Some(Some(Value(1 + self.choices.below(8) as i64)));
                 }
                 _ => op.outcome = Outcome::Fail,
             }

@@ -44,9 +44,8 @@ impl Literal<'_> {
     }
 
     fn version(&self, op: &Op) -> Option<u64> {
-        let value = match Self::shows(op)? {
-            None => return Some(0),
-            Some(value) => value,
+        let Some(value) = Self::shows(op)? else {
+            return Some(0);
         };
         if op.version.is_some() || self.writers(op, value).len() != 1 {
             return op.version.map(|v| v.0);
