@@ -182,7 +182,7 @@ fn weigh(by: Node, from: Node, packets: u64, round: &ProbeRound<'_>, evidence: &
             format!("a probe from {from} reached {by}, though that way was cut"),
         );
     } else if packets > 0 {
-        evidence.add(true, format!("{by} dropped {packets} packets from {from}"));
+        evidence.add(true, dropped(by, from, packets));
     } else {
         let controls = round.arrived(source, Endpoint::Harness) && round.arrived(Endpoint::Harness, to);
         let control_words = if controls { "passed" } else { "were lost, too" };
@@ -190,6 +190,14 @@ fn weigh(by: Node, from: Node, packets: u64, round: &ProbeRound<'_>, evidence: &
             controls,
             format!("a probe from {from} to {by} was lost, while those between them and the harness {control_words}"),
         );
+    }
+}
+
+/// One of the packets is the probe.
+fn dropped(by: Node, from: Node, packets: u64) -> String {
+    match packets {
+        1 => format!("{by} dropped a probe from {from}, which sent it nothing else"),
+        _ => format!("{by} dropped {packets} packets from {from}"),
     }
 }
 
