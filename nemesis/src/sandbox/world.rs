@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -53,6 +53,10 @@ pub(super) fn create() -> Result<Created, SandboxError> {
     if identity.is_some() {
         flags |= CloneFlags::CLONE_NEWUSER;
     }
+    // What is still buffered would be written by each copy of this process.
+    io::stdout()
+        .flush()
+        .map_err(|error| failure("flushing stdout", errno_of(&error)))?;
     match clone_process(flags) {
         Err(errno) => Err(Report {
             step: Step::Namespaces,

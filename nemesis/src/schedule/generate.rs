@@ -87,7 +87,7 @@ impl Schedule {
                 return Err(ScheduleError::TooFewNodes { kind, nodes: count });
             }
             // A stream for each kind: adding a kind to a run leaves the others' faults as they were.
-            let rng = rng::from_seed_and_stream(seed, kind as u64);
+            let rng = rng::from_seed_and_stream(seed, kind.stream());
             events.extend(timeline(Bag::new(variants), time_limit_ms, intervals, rng));
         }
         events.sort_by_key(|fault| (fault.start_ms, fault.variant.kind()));
