@@ -95,7 +95,6 @@ impl Host {
             .lines()
             .skip(2)
             .filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned()));
-        // The test runners' own short-lived mounts are none of ours.
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         Self {
             links: links.collect(),

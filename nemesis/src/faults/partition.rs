@@ -241,7 +241,8 @@ fn probe<'a>(
     Ok((rounds, missing))
 }
 
-pub(super) fn check_network_is_whole(arena: Arena<'_>) -> Result<Vec<String>, FaultError> {
+/// Checks that no node drops packets, and that datagrams pass between all. Returns what speaks against it.
+pub(crate) fn check_network_is_whole(arena: Arena<'_>) -> Result<Vec<String>, FaultError> {
     let mut objections = Vec::new();
     let firewall = Firewall::find()?;
     let results = parallel::for_each(arena.network.nodes(), |node| {
