@@ -55,17 +55,37 @@ impl Which {
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     on_their_way: VecDeque<Envelope>,
+    /// Which messages are held up until they are released, and those.
+    hold: Vec<Which>,
+    held: Vec<Envelope>,
     cut: BTreeSet<(NodeId, NodeId)>,
 }
 
 impl Network {
     /// Sends a message, unless the link is cut. What was sent before the cut still arrives.
     pub(crate) fn send(&mut self, envelope: Envelope) -> bool {
-        let cut = self.cut.contains(&(envelope.from, envelope.to));
-        if !cut {
+        if self.cut.contains(&(envelope.from, envelope.to)) {
+            return false;
+        }
+        if self.hold.iter().any(|which| which.includes(&envelope)) {
+            self.held.push(envelope);
+        } else {
             self.on_their_way.push_back(envelope);
         }
-        !cut
+        true
+    }
+
+    /// Holds up what `which` includes, now and later.
+    pub(crate) fn hold(&mut self, which: Which) {
+        let included = self.take(&which);
+        self.held.extend(included);
+        self.hold.push(which);
+    }
+
+    /// Lets go of what was held up.
+    pub(crate) fn release(&mut self) {
+        self.hold.clear();
+        self.on_their_way.extend(self.held.drain(..));
     }
 
     /// Takes the oldest message that `which` includes, whatever its count.

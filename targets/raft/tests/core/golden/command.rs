@@ -132,6 +132,17 @@ pub(super) enum Command {
         #[arg(key)]
         count: Option<usize>,
     },
+    /// Holds messages up, those on their way and later ones, until they are released.
+    Hold {
+        #[arg(key)]
+        from: Option<Name>,
+        #[arg(key)]
+        to: Option<Name>,
+        #[arg(key)]
+        kind: Option<String>,
+    },
+    /// Lets go of the messages that were held up.
+    Release,
     /// Lists the messages on their way.
     Network,
     /// Cuts these nodes off from the others. What was sent before still arrives.

@@ -44,8 +44,9 @@ scripts! {
     append_figure_7_all_followers_brought_in_line
     append_heartbeats_keep_followers_quiet
     append_leader_without_quorum_steps_down
-    append_lost_answer_is_made_good_by_heartbeat
+    append_lost_answer_is_repeated_to_heartbeat
     append_lost_message_is_repaired
+    append_lost_message_is_shown_by_heartbeat
     append_pipeline_fills_its_window
     append_write_commits_and_is_answered
     commit_figure_8_mutant_loses_entry
@@ -67,7 +68,8 @@ scripts! {
     forward_repeated_by_network_taken_once
     forward_without_leader_is_refused
     membership_change_takes_three_steps
-    membership_joint_needs_both_majorities
+    membership_joint_new_majority_commits_nothing
+    membership_joint_old_majority_commits_nothing
     membership_leader_removed_steps_down
     membership_new_leader_finishes_joint_change
     membership_removed_node_disturbs_nobody

@@ -139,6 +139,8 @@ fn carry_out_on_network(cluster: &mut Cluster, command: &Command) -> Result<(), 
         } => {
             at_least_one(cluster.network.reverse(&which(*from, *to, kind.as_ref(), *count)))?;
         }
+        Command::Hold { from, to, kind } => cluster.network.hold(which(*from, *to, kind.as_ref(), None)),
+        Command::Release => cluster.network.release(),
         Command::Network => {
             for line in story_of_network(&cluster.network) {
                 cluster.tell(line);
