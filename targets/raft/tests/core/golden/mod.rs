@@ -82,6 +82,7 @@ scripts! {
     read_follower_index_waits_until_applied
     read_follower_local_is_stale_behind_partition
     read_follower_local_refused_until_caught_up_after_restart
+    read_follower_local_refused_until_snapshot_is_durable
     read_index_of_deposed_leader_is_never_answered
     read_index_waits_for_its_round
     read_index_waits_for_own_term_commit
