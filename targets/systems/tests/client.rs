@@ -152,9 +152,9 @@ async fn a_timeout_is_info_and_its_late_answer_is_passed_over() {
 #[tokio::test]
 async fn an_answer_that_makes_no_sense_says_nothing_certain() {
     for reply in [
-        r#""type":"read_ok","in_reply_to":1,"value":5"#,
-        r#""type":"write_ok","in_reply_to":7"#,
-        r#""type":"write_ok""#,
+        r#""type":"read_ok","in_reply_to":1,"value":5,"version":1"#,
+        r#""type":"write_ok","in_reply_to":7,"version":1"#,
+        r#""type":"write_ok","version":1"#,
         r#""type":"huh","in_reply_to":1"#,
     ] {
         let completion = answered(WRITE, reply).await;

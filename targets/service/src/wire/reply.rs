@@ -246,8 +246,8 @@ fn fields(reply: &Reply) -> Fields<'_> {
     fields
 }
 
-/// Reads a line, without its newline, as a reply. Only what its type needs is required: a foreign node gives no
-/// versions and does not say who served; its versions are 0.
+/// Reads a line, without its newline, as a reply. Who served may be left out, and fields that are not known are
+/// passed over. A version may not be left out: none that could be put in its place would be true.
 ///
 /// # Errors
 /// If the line is no JSON, lacks a field that its type needs, or is of an unknown type.
@@ -275,14 +275,14 @@ pub fn decode_reply(line: &[u8]) -> Result<Reply, UnreadableReply> {
 
 fn body(fields: Fields<'_>) -> Result<ReplyBody, UnreadableReply> {
     let lacks = |field| UnreadableReply(format!("{} lacks the field `{field}`", fields.kind));
-    let version = Version(fields.version.unwrap_or(0));
+    let version = || fields.version.map(Version).ok_or_else(|| lacks("version"));
     Ok(match fields.kind.as_ref() {
         "read_ok" => ReplyBody::ReadOk {
             value: fields.value.ok_or_else(|| lacks("value"))?,
-            version,
+            version: version()?,
         },
-        "write_ok" => ReplyBody::WriteOk { version },
-        "cas_ok" => ReplyBody::CasOk { version },
+        "write_ok" => ReplyBody::WriteOk { version: version()? },
+        "cas_ok" => ReplyBody::CasOk { version: version()? },
         "status_ok" => {
             fields.role.as_ref().ok_or_else(|| lacks("role"))?;
             fields.term.ok_or_else(|| lacks("term"))?;
@@ -297,8 +297,11 @@ fn body(fields: Fields<'_>) -> Result<ReplyBody, UnreadableReply> {
         "transfer_leadership_ok" => ReplyBody::TransferLeadershipOk,
         "error" => ReplyBody::Error {
             code: ErrorCode(fields.code.ok_or_else(|| lacks("code"))?),
+            found: match fields.found.flatten() {
+                Some(value) => Some((value, version()?)),
+                None => None,
+            },
             text: fields.text.unwrap_or_default().into_owned(),
-            found: fields.found.flatten().map(|value| (value, version)),
         },
         other => return Err(UnreadableReply(format!("unknown type {other:?}"))),
     })
@@ -379,12 +382,29 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_maelstrom_reply_is_understood() {
+    fn a_reply_without_a_version_is_unreadable() {
+        for body in [
+            r#""type":"read_ok","in_reply_to":1,"value":null"#,
+            r#""type":"write_ok","in_reply_to":1"#,
+            r#""type":"cas_ok","in_reply_to":1"#,
+            r#""type":"error","in_reply_to":1,"code":22,"found":5"#,
+        ] {
+            let line = format!(r#"{{"src":"n1","dest":"c1","body":{{{body}}}}}"#);
+            let error = decode_reply(line.as_bytes()).unwrap_err();
+            assert!(
+                error.to_string().ends_with(" lacks the field `version`"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_passed_over_and_who_served_may_be_left_out() {
         let line =
-            br#"{"src":"n1","dest":"c1","id":5,"body":{"type":"write_ok","msg_id":8,"in_reply_to":1}}"#;
+            br#"{"src":"n1","dest":"c1","id":5,"body":{"type":"write_ok","msg_id":8,"in_reply_to":1,"version":3}}"#;
         let reply = decode_reply(line).unwrap();
         assert_eq!(reply.in_reply_to, Some(1));
-        assert_eq!(reply.body, ReplyBody::WriteOk { version: Version(0) });
+        assert_eq!(reply.body, ReplyBody::WriteOk { version: Version(3) });
         assert_eq!(reply.served, Served::default());
     }
 
