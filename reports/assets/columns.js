@@ -94,6 +94,14 @@ const Columns = (() => {
     return seen === '' ? cas : `${cas}, found ${seen}`;
   }
 
+  /** The op in the fewest letters that still say what it did. */
+  function brief(ops, row) {
+    const seen = ['', ` ${text(ops, 'observed', row)}`, ' nil'][ops.observation[row]];
+    if (ops.action[row] === 0) return `r${seen}`;
+    if (ops.action[row] === 1) return `w ${text(ops, 'argument', row)}`;
+    return `c ${text(ops, 'replacement', row)}`;
+  }
+
   /** The first place in a lane whose op may reach `from` or later. */
   function firstReaching(lane, from) {
     let low = 0, high = lane.rows.length;
@@ -114,5 +122,5 @@ const Columns = (() => {
     return low;
   }
 
-  return { ACTIONS, OUTCOMES, unpack, text, optional, named, prose, firstReaching, firstAfter };
+  return { ACTIONS, OUTCOMES, unpack, text, optional, named, prose, brief, firstReaching, firstAfter };
 })();

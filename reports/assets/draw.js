@@ -13,7 +13,6 @@ class Painter {
     this.context = canvas.getContext('2d');
     this.strip = document.createElement('canvas');
     this.readColours();
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.readColours());
   }
 
   readColours() {
@@ -95,16 +94,16 @@ class Painter {
       c.fillRect(from, layout.axis, to - from, layout.height - layout.axis);
       c.globalAlpha = 1;
       c.fillRect(from, layout.faultY(at) + 1, to - from, layout.fault - 2);
-      this.label(`${fault.kind} ${fault.variant}`, from, to, layout.faultY(at) + layout.fault / 2, 'on-fault');
+      this.label([`${fault.kind} ${fault.variant}`, fault.kind], from, to, layout.faultY(at) + layout.fault / 2, 'on-fault');
     });
   }
 
-  /** Text in a box, if it fits between its visible edges; else its first word, else nothing. */
-  label(text, from, to, y, colour) {
+  /** The first of `texts` that fits into a box's visible part, or nothing. */
+  label(texts, from, to, y, colour) {
     const c = this.context;
     const left = Math.max(from, this.left ?? 0) + 4;
     const room = Math.min(to, this.width) - left - 3;
-    const fitting = [text, text.split(' ')[0]].find((each) => each.length * 4.5 < room && c.measureText(each).width <= room);
+    const fitting = texts.find((each) => each.length * 4.5 < room && c.measureText(each).width <= room);
     if (!fitting) return;
     c.fillStyle = this.colour(colour);
     c.fillText(fitting, left, y + 0.5);
@@ -122,7 +121,7 @@ class Painter {
         c.fillStyle = this.colour(known ? role : 'follower');
         c.fillRect(left, y + 2, width, layout.node - 4);
         if (role === 'down' || role === 'paused') this.hatch(left, y + 2, width, layout.node - 4);
-        if (width > 12) this.label(`${role} ${term}`, from, to, y + layout.node / 2, `on-${known ? role : 'follower'}`);
+        if (width > 12) this.label([`${role} ${term}`, `t${term}`], from, to, y + layout.node / 2, `on-${known ? role : 'follower'}`);
       }
     });
   }
@@ -171,7 +170,7 @@ class Painter {
     }
     if (layout.lane >= 13 && width > 22) {
       const colour = outcome === 'fail' ? 'muted' : outcome === 'info' ? 'on-info' : ops.action[row] === 0 ? 'on-ok-read' : 'on-ok';
-      this.label(Columns.prose(ops, row), from, to, y + layout.lane / 2, colour);
+      this.label([Columns.prose(ops, row), Columns.brief(ops, row)], from, to, y + layout.lane / 2, colour);
     }
   }
 
@@ -295,14 +294,15 @@ class Painter {
     c.strokeRect(layout.left, layout.axis - 0.5, this.width - layout.left, 0);
     const { ticks, step } = view.ticks(layout.narrow ? 74 : 96);
     c.fillStyle = this.colour('muted');
+    const marks = this.ops.data.culprits.map((row) => view.x(this.ops.start[row]));
     for (const at of ticks) {
       const x = Math.round(view.x(at));
       c.fillRect(x, layout.axis - 5, 1, 5);
       const text = Time.moment(at, step);
-      if (x + c.measureText(text).width + 4 < this.width) c.fillText(text, x + 3, layout.axis / 2);
+      const right = x + c.measureText(text).width + 4;
+      if (right < this.width && !marks.some((mark) => mark > x - 6 && mark < right + 8)) c.fillText(text, x + 3, layout.axis / 2);
     }
-    for (const row of this.ops.data.culprits) {
-      const x = view.x(this.ops.start[row]);
+    for (const x of marks) {
       if (x < layout.left || x > this.width) continue;
       c.fillStyle = this.colour('alarm');
       c.fillRect(x - 8, 2, 16, layout.axis - 5);

@@ -31,7 +31,8 @@ const Gestures = (() => {
         return;
       }
       const factor = Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0022) * (event.ctrlKey ? 4 : 1));
-      if (to.zoom(factor, place(event).x)) event.preventDefault();
+      // Fully zoomed out, turning further scrolls the page.
+      if (to.zoom(factor, place(event).x) || factor > 1) event.preventDefault();
     }, { passive: false });
 
     canvas.addEventListener('pointerdown', (event) => {

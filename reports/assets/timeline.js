@@ -21,7 +21,10 @@ class Timeline {
     Gestures.listen(this.canvas, this);
     this.stage.addEventListener('scroll', () => this.redraw(), { passive: true });
     new ResizeObserver(() => this.resize()).observe(this.stage);
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.redraw());
+    // Dark is for screens only; before a page is printed there is no further frame, so this draws at once.
+    for (const query of ['screen and (prefers-color-scheme: dark)', 'print']) {
+      matchMedia(query).addEventListener('change', () => { this.painter.readColours(); this.paint(); });
+    }
     addEventListener('hashchange', () => this.restore());
     this.restore();
   }
@@ -53,8 +56,12 @@ class Timeline {
     this.pending = true;
     requestAnimationFrame(() => {
       this.pending = false;
-      this.painter.draw(this.layout, this.view, this.stage.scrollTop, this.selected);
+      this.paint();
     });
+  }
+
+  paint() {
+    if (this.layout) this.painter.draw(this.layout, this.view, this.stage.scrollTop, this.selected);
   }
 
   /** The window, the filters or the selection changed: draw now, tell the rest when it has come to rest. */
@@ -107,7 +114,7 @@ class Timeline {
       'zoom-in': () => this.zoom(1.6), 'zoom-out': () => this.zoom(1 / 1.6),
       left: () => this.pan(-view.width / 6), right: () => this.pan(view.width / 6),
       all: () => { view.all(); this.changed(); },
-      violation: () => this.jump(this.data.culprits), stale: () => this.jump([...this.ops.stale.keys()]),
+      violation: () => this.toViolation(), stale: () => this.jump([...this.ops.stale.keys()]),
       clear: () => { this.selected = null; this.panel.hidden = true; this.leave(); this.changed(); },
       next: () => this.step(1), previous: () => this.step(-1),
       'lane-down': () => this.changeLane(1), 'lane-up': () => this.changeLane(-1),
@@ -124,6 +131,15 @@ class Timeline {
     }
     const next = shown.find((row) => this.selected !== null && row > this.selected) ?? shown[0];
     this.select(next, true);
+  }
+
+  /** To the culprit, with the whole counterexample in view if its ops can still be told apart then. */
+  toViolation() {
+    const { data, ops, view } = this;
+    this.jump(data.culprits);
+    const from = Math.min(...data.members.map((row) => ops.start[row]));
+    const to = Math.max(...data.members.map((row) => ops.end[row]));
+    if (this.selected !== null && to - from < 250000) view.set(from - (to - from) / 8, to + (to - from) / 8);
   }
 
   /** Selects the next or previous op shown on the lane of the selection. */

@@ -13,8 +13,9 @@ pub(crate) const STYLES: [&str; 4] = [
 ];
 
 /// The scripts, each after those that it uses.
-pub(crate) const SCRIPTS: [&str; 10] = [
+pub(crate) const SCRIPTS: [&str; 11] = [
     include_str!("../assets/copy.js"),
+    include_str!("../assets/reveal.js"),
     include_str!("../assets/columns.js"),
     include_str!("../assets/window.js"),
     include_str!("../assets/filters.js"),

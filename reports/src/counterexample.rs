@@ -24,7 +24,7 @@ const ROW: f64 = 40.0;
 /// Room between the last row and the frame.
 const BOTTOM: f64 = 10.0;
 /// The average advance of a character at the drawing's text size, a little too wide so that texts never touch.
-const ADVANCE: f64 = 7.4;
+const ADVANCE: f64 = 8.0;
 
 /// The drawing's shapes, in its own units.
 #[derive(Template)]
@@ -88,7 +88,7 @@ pub(crate) fn draw(counterexample: &Counterexample, span: Span) -> Option<(Strin
         }
         let height = ROW * rows.len() as f64;
         lanes.push(Lane {
-            name: format!("process {process}"),
+            name: format::shorten(&format!("process {process}"), 12),
             y,
             middle: y + height / 2.0 + 4.0,
         });
@@ -182,8 +182,10 @@ fn bar(op: &CounterexampleOp, axis: &Axis, rows: &mut Rows, lane_y: f64, span: S
         "fail" => "⊘ ",
         _ => "",
     };
-    let text = format!("{glyph}{}", shorten(&op.text, 60));
-    let text_width = text.chars().count() as f64 * ADVANCE;
+    let text = format!("{glyph}{}", format::shorten(&op.text, 60));
+    // The culprit's text is bold.
+    let advance = if op.culprit { ADVANCE * 1.12 } else { ADVANCE };
+    let text_width = text.chars().count() as f64 * advance;
     let text_x = x.min(WIDTH - 4.0 - text_width).max(LEFT + 4.0);
     let (from, to) = (text_x.min(x), right.max(text_x + text_width) + 8.0);
     let row = rows.iter().position(|&taken| taken <= from).unwrap_or_else(|| {
@@ -249,13 +251,6 @@ fn ticks(axis: &Axis, span: Span) -> Vec<Tick> {
         }
     }
     ticks
-}
-
-fn shorten(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]

@@ -61,6 +61,14 @@ pub(crate) fn plural(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
 }
 
+/// At most `most` characters, the last an ellipsis where some were cut.
+pub(crate) fn shorten(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +100,11 @@ mod tests {
         assert_eq!(duration_ms(4_500.0), "4.5 s");
         assert_eq!(duration_ms(200_000.0), "3 min 20 s");
         assert_eq!(duration_ms(f64::INFINITY), "–");
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(shorten("n1", 4), "n1");
+        assert_eq!(shorten("größer", 4), "grö…");
     }
 }

@@ -159,11 +159,11 @@ fn facts(results: &Results) -> Vec<Fact> {
         ),
         fact(
             "Latency of ok ops",
-            format!("{} p50", duration_ms(results.latency_ms.p50)),
+            format!("{} p50", latency(results.latency_ms.p50, ops.ok)),
             format!(
                 "{} p99 · {} max",
-                duration_ms(results.latency_ms.p99),
-                duration_ms(results.latency_ms.max)
+                latency(results.latency_ms.p99, ops.ok),
+                latency(results.latency_ms.max, ops.ok)
             ),
         ),
         fact(
@@ -181,6 +181,11 @@ fn facts(results: &Results) -> Vec<Fact> {
             plural(results.claims.len() as u64, "claim", "claims"),
         ),
     ]
+}
+
+/// A latency, unless there was no op to take it of.
+fn latency(ms: f64, ops: u64) -> String {
+    if ops == 0 { "–".into() } else { duration_ms(ms) }
 }
 
 /// A row of the claims table.
@@ -212,7 +217,11 @@ impl<'a> ClaimRow<'a> {
         Self {
             claim,
             badge: claim_badge(claim.verdict),
-            strongest: claim.strongest_model.as_deref().unwrap_or("none"),
+            strongest: match (&claim.strongest_model, claim.verdict) {
+                (Some(model), _) => model,
+                (None, ClaimVerdict::Unknown) => "not known",
+                (None, _) => "none",
+            },
             reads: count(staleness.reads),
             stale: count(staleness.stale_reads),
             per_million: quantity(staleness.stale_per_million),
@@ -226,10 +235,8 @@ impl<'a> ClaimRow<'a> {
                 duration_ms(staleness.ms_behind_p99),
                 versions(staleness.versions_behind_p99)
             ),
-            latency: [
-                duration_ms(claim.read_latency_ms.p50),
-                duration_ms(claim.read_latency_ms.p99),
-            ],
+            latency: [claim.read_latency_ms.p50, claim.read_latency_ms.p99]
+                .map(|ms| latency(ms, staleness.reads)),
             impossible: impossible.join(", "),
         }
     }
@@ -314,6 +321,7 @@ struct PlotView {
     name: &'static str,
     title: &'static str,
     caption: String,
+    /// Empty when there was nothing to draw.
     svg: String,
 }
 

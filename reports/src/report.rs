@@ -105,7 +105,7 @@ impl RunReport<'_> {
         };
         Span {
             start_ns,
-            end_ns: last.max(start_ns + 1_000_000),
+            end_ns: last.max(start_ns.saturating_add(1_000_000)),
         }
     }
 

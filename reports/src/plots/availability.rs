@@ -35,13 +35,7 @@ pub(super) fn plot(scene: &Scene<'_>) -> Plot {
         .filter(|&node| clients_of(scene, node).next().is_some())
         .collect();
     if nodes.is_empty() {
-        let caption = "No op says which node its client talked to.".into();
-        return Plot {
-            name,
-            title,
-            caption,
-            svg: frame::message("no op names its node"),
-        };
+        return Plot::empty(name, title, "No op says which node its client talked to.");
     }
     let windows = Windows::new(scene.span);
     let rows = nodes.len();
@@ -50,7 +44,7 @@ pub(super) fn plot(scene: &Scene<'_>) -> Plot {
     let ticks = nodes
         .iter()
         .enumerate()
-        .map(|(at, &node)| (foot(at) + 0.5, history.nodes[node].clone()));
+        .map(|(at, &node)| (foot(at) + 0.5, format::shorten(&history.nodes[node], 10)));
     let axis = Axis {
         low: 0.0,
         high: rows as f64,
@@ -79,7 +73,7 @@ pub(super) fn plot(scene: &Scene<'_>) -> Plot {
         let ms = gaps.iter().map(|gap| gap.length_ms()).fold(0.0, f64::max);
         format!(
             "{} {}",
-            history.nodes[node],
+            format::shorten(&history.nodes[node], 20),
             if ms > 0.0 {
                 format::duration_ms(ms)
             } else {
@@ -93,12 +87,7 @@ pub(super) fn plot(scene: &Scene<'_>) -> Plot {
         format::duration_ms(windows.length_ms()),
         longest.collect::<Vec<_>>().join(", ")
     );
-    Plot {
-        name,
-        title,
-        caption,
-        svg,
-    }
+    Plot::drawn(name, title, caption, svg)
 }
 
 fn clients_of<'a>(scene: &Scene<'a>, node: usize) -> impl Iterator<Item = &'a Op> {

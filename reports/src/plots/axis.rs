@@ -16,13 +16,13 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// From zero to a round number not below `high`.
-    pub(super) fn linear(high: f64) -> Self {
+    /// From zero to a round number not below `high`; `unit` follows each number.
+    pub(super) fn linear(high: f64, unit: &str) -> Self {
         let step = round_step(high.max(1e-9) / 4.0);
         let steps = (high / step - 1e-9).ceil().max(1.0);
         let ticks = (0..=steps as u32)
             .map(|i| f64::from(i) * step)
-            .map(|y| (y, format::quantity(y)));
+            .map(|y| (y, format!("{}{unit}", format::quantity(y))));
         Self {
             low: 0.0,
             high: steps * step,
@@ -44,7 +44,16 @@ impl Axis {
     pub(super) fn time(seconds: f64) -> Self {
         let step = round_step(seconds.max(1e-6) / 10.0);
         let ticks = (0..=(seconds / step) as u32).map(|i| f64::from(i) * step);
-        let ticks = ticks.map(|x| (x, format::duration_ms(x * 1e3)));
+        let ticks = ticks.map(|x| {
+            (
+                x,
+                if x == 0.0 {
+                    "0 s".into()
+                } else {
+                    format::duration_ms(x * 1e3)
+                },
+            )
+        });
         Self {
             low: 0.0,
             high: seconds,
@@ -103,12 +112,13 @@ mod tests {
 
     #[test]
     fn linear_axes_end_on_a_round_number() {
-        let axis = Axis::linear(37.0);
+        let axis = Axis::linear(37.0, "/s");
         assert_eq!((axis.low, axis.high), (0.0, 40.0));
         assert_eq!(axis.ticks.len(), 5);
+        assert_eq!(axis.ticks[1].1, "10/s");
         assert_eq!(
-            Axis::linear(0.0).high,
-            Axis::linear(0.0).ticks.last().expect("a tick").0
+            Axis::linear(0.0, "").high,
+            Axis::linear(0.0, "").ticks.last().expect("a tick").0
         );
     }
 

@@ -41,8 +41,10 @@ impl Windows {
 
     /// Start and end of a window, in seconds of the run. The last one may be cut short.
     pub(super) fn bounds(self, window: usize) -> (f64, f64) {
-        let start = window as u64 * self.length_ns;
-        let end = (start + self.length_ns).min(self.span.end_ns - self.span.start_ns);
+        let start = (window as u64).saturating_mul(self.length_ns);
+        let end = start
+            .saturating_add(self.length_ns)
+            .min(self.span.end_ns - self.span.start_ns);
         (start as f64 / 1e9, end as f64 / 1e9)
     }
 
@@ -101,7 +103,7 @@ pub(super) fn outages<'a>(scene: &Scene<'_>, ops: impl Iterator<Item = &'a Op>) 
     let least = if gaps.len() < 3 {
         SHORTEST_OUTAGE_NS
     } else {
-        SHORTEST_OUTAGE_NS.max(usual * OUTAGE_FACTOR)
+        SHORTEST_OUTAGE_NS.max(usual.saturating_mul(OUTAGE_FACTOR))
     };
     let outage = |pair: &[u64]| Outage {
         start: scene.span.seconds(pair[0]),

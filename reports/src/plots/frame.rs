@@ -127,7 +127,7 @@ fn draw_bands(chart: &mut Chart<'_, '_>, scene: &Scene<'_>, axis: &Axis) -> Draw
 }
 
 /// Breaks the legend into rows that fit the plot's width.
-fn legend_rows<'a>(legend: &'a [Entry], faults: bool) -> Vec<Vec<(Shape, RGBColor, &'a str)>> {
+fn legend_rows(legend: &[Entry], faults: bool) -> Vec<Vec<(Shape, RGBColor, &str)>> {
     let mut entries: Vec<_> = legend
         .iter()
         .map(|entry| (entry.shape, entry.colour, entry.text.as_str()))

@@ -20,13 +20,7 @@ pub(super) fn scatter(scene: &Scene<'_>) -> Plot {
     let all = points(scene);
     let (name, title) = ("latency-raw", "Latency of each op");
     if all.is_empty() {
-        let caption = "No op has a recorded completion.".into();
-        return Plot {
-            name,
-            title,
-            caption,
-            svg: frame::message("no completed op"),
-        };
+        return Plot::empty(name, title, "No op has a recorded completion.");
     }
     let low = all.iter().map(|point| point.y).fold(f64::INFINITY, f64::min);
     let high = all.iter().map(|point| point.y).fold(f64::NEG_INFINITY, f64::max);
@@ -64,12 +58,7 @@ pub(super) fn scatter(scene: &Scene<'_>) -> Plot {
         String::new()
     };
     let caption = format!("From invocation to completion, by invocation; logarithmic.{thinned}");
-    Plot {
-        name,
-        title,
-        caption,
-        svg,
-    }
+    Plot::drawn(name, title, caption, svg)
 }
 
 /// What is told apart: how the op ended, and whether it read (0), wrote (1) or compared (2).
@@ -142,12 +131,7 @@ pub(super) fn quantiles(scene: &Scene<'_>) -> Plot {
         .copied()
         .fold(0.0, f64::max);
     if low > high {
-        return Plot {
-            name,
-            title,
-            caption: "No ok op.".into(),
-            svg: frame::message("no ok op"),
-        };
+        return Plot::empty(name, title, "No ok op.");
     }
     let axis = Axis::milliseconds(low, high);
     let lines = [
@@ -169,12 +153,7 @@ pub(super) fn quantiles(scene: &Scene<'_>) -> Plot {
         "By completion, in windows of {}; logarithmic. A line breaks where no op was ok.",
         format::duration_ms(windows.length_ms())
     );
-    Plot {
-        name,
-        title,
-        caption,
-        svg,
-    }
+    Plot::drawn(name, title, caption, svg)
 }
 
 /// The steps of one quantile, broken where a window has no op.

@@ -26,6 +26,30 @@ pub struct Plot {
     pub caption: String,
     /// A whole SVG document in fixed colours on white.
     pub svg: String,
+    /// Whether there was nothing to draw. The SVG then says only that.
+    pub empty: bool,
+}
+
+impl Plot {
+    fn drawn(name: &'static str, title: &'static str, caption: String, svg: String) -> Self {
+        Self {
+            name,
+            title,
+            caption,
+            svg,
+            empty: false,
+        }
+    }
+
+    fn empty(name: &'static str, title: &'static str, caption: &str) -> Self {
+        Self {
+            name,
+            title,
+            caption: caption.into(),
+            svg: frame::message(caption),
+            empty: true,
+        }
+    }
 }
 
 /// All plots of a run, in the order of the page. A plot without data says so in place of axes.

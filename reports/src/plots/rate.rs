@@ -35,12 +35,7 @@ pub(super) fn plot(scene: &Scene<'_>) -> Plot {
     let (name, title) = ("rate", "Rate");
     let ops = &scene.report.history.ops;
     if ops.is_empty() {
-        return Plot {
-            name,
-            title,
-            caption: "No ops.".into(),
-            svg: frame::message("no ops"),
-        };
+        return Plot::empty(name, title, "No ops.");
     }
     let windows = Windows::new(scene.span);
     let mut counts = vec![vec![0u32; windows.count]; SERIES.len()];
@@ -56,7 +51,7 @@ pub(super) fn plot(scene: &Scene<'_>) -> Plot {
         .iter()
         .flat_map(|series| (0..windows.count).map(move |at| rate(series, at)))
         .fold(1.0, f64::max);
-    let axis = Axis::linear(highest);
+    let axis = Axis::linear(highest, "/s");
     let gaps = outages(scene, ops.iter());
     let mut legend: Vec<Entry> = SERIES
         .iter()
@@ -85,12 +80,7 @@ pub(super) fn plot(scene: &Scene<'_>) -> Plot {
         format::duration_ms(windows.length_ms()),
         summary(&gaps)
     );
-    Plot {
-        name,
-        title,
-        caption,
-        svg,
-    }
+    Plot::drawn(name, title, caption, svg)
 }
 
 fn draw_gaps(chart: &mut frame::Chart<'_, '_>, gaps: &[Outage], high: f64) -> frame::DrawResult {

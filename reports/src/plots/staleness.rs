@@ -38,7 +38,7 @@ pub(super) fn versions(scene: &Scene<'_>) -> Plot {
         "staleness-versions",
         "Staleness of reads, in versions of the key",
         value,
-        Axis::linear,
+        |high| Axis::linear(high, ""),
     )
 }
 
@@ -51,13 +51,7 @@ fn draw(
 ) -> Plot {
     let points = points(scene, value);
     if points.is_empty() {
-        let caption = "No read was provably stale.".into();
-        return Plot {
-            name,
-            title,
-            caption,
-            svg: frame::message("no provably stale read"),
-        };
+        return Plot::empty(name, title, "No read was provably stale.");
     }
     let axis = axis(
         points
@@ -69,7 +63,11 @@ fn draw(
     let present: Vec<usize> = (0..=modes.len())
         .filter(|&mode| points.iter().any(|point| point.class == mode))
         .collect();
-    let text = |mode: usize| modes.get(mode).map_or("no read mode", String::as_str);
+    let text = |mode: usize| {
+        modes
+            .get(mode)
+            .map_or_else(|| "no read mode".into(), |name| format::shorten(name, 40))
+    };
     let legend: Vec<Entry> = present
         .iter()
         .enumerate()
@@ -114,12 +112,7 @@ fn draw(
                 .sum()
         ),
     );
-    Plot {
-        name,
-        title,
-        caption,
-        svg,
-    }
+    Plot::drawn(name, title, caption, svg)
 }
 
 /// The stale reads; the class is the index of the read mode, or one past the last where an op names none.

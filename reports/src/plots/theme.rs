@@ -31,7 +31,7 @@ const PROPERTIES: [(RGBColor, &str); 9] = [
     (GRID, "--grid"),
     (FAULT, "--fault"),
     (OK, "--ok"),
-    (INFO, "--info"),
+    (INFO, "--info-line"),
     (FAIL, "--fail"),
     (ALARM, "--alarm"),
 ];

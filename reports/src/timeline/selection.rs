@@ -152,3 +152,143 @@ fn outliers(history: &History) -> Vec<usize> {
     ok.truncate(keep);
     ok
 }
+
+#[cfg(test)]
+mod tests {
+    use splitbrain_checker::history::{Key, OpIndex, ProcessId};
+
+    use super::*;
+    use crate::results::{Counterexample, CounterexampleOp, LatencyMs, OpCounts, Results, RunVerdict};
+
+    fn op(at: u64, outcome: Outcome, latency_ns: u64) -> Op {
+        Op {
+            process: ProcessId(at % 4),
+            key: Key(at % 3),
+            action: Action::Read,
+            outcome,
+            invoked_ns: at * 1_000,
+            completed_ns: Some(at * 1_000 + latency_ns),
+            observed: None,
+            version: None,
+            read_mode: None,
+            node: None,
+            served_by: None,
+            term: None,
+            error: None,
+        }
+    }
+
+    fn results(culprit: u64) -> Results {
+        let op = CounterexampleOp {
+            index: culprit,
+            process: 0,
+            text: "read -> 1".into(),
+            outcome: "ok".into(),
+            start_ns: 0,
+            end_ns: Some(1),
+            culprit: true,
+        };
+        let counterexample = Counterexample {
+            read_mode: "log".into(),
+            model: "linearizable".into(),
+            key: 0,
+            reason: String::new(),
+            ops: vec![op],
+        };
+        Results {
+            verdict: RunVerdict::Violation,
+            reason: String::new(),
+            seed: 0,
+            command: String::new(),
+            system: "raft".into(),
+            mutant: None,
+            nodes: Vec::new(),
+            first_ok_ms: None,
+            load_seconds: 1.0,
+            ops: OpCounts::default(),
+            latency_ms: LatencyMs::default(),
+            claims: Vec::new(),
+            faults: Vec::new(),
+            counterexample: Some(counterexample),
+            notes: Vec::new(),
+            check_ms: 0.0,
+        }
+    }
+
+    fn selected(history: &History, staleness: &[ReadStaleness], limit: usize) -> Selection {
+        let report = RunReport {
+            title: "",
+            started: "",
+            version: "",
+            results: &results(4_000),
+            history,
+            nemesis: &[],
+            staleness,
+            concurrency: 4,
+            configuration: &[],
+        };
+        select(&report, limit)
+    }
+
+    fn history() -> History {
+        let ops = (0..10_000).map(|at| match at {
+            7_777 => op(at, Outcome::Ok, 900_000_000),
+            at if at % 500 == 1 => op(at, Outcome::Info, 5_000),
+            at if at % 250 == 2 => op(at, Outcome::Fail, 5_000),
+            at => op(at, Outcome::Ok, 100 + at % 7),
+        });
+        History {
+            ops: ops.collect(),
+            ..History::default()
+        }
+    }
+
+    #[test]
+    fn small_histories_are_kept_whole() {
+        let selection = selected(&history(), &[], 10_000);
+        assert_eq!(selection.rows.len(), 10_000);
+        assert!(selection.kept.is_empty());
+    }
+
+    #[test]
+    fn thinning_keeps_what_matters() {
+        let history = history();
+        let stale = [ReadStaleness {
+            op_index: OpIndex(6_001),
+            versions_behind: 1,
+            ms_behind: 2.0,
+        }];
+        let selection = selected(&history, &stale, 1_000);
+        assert_eq!(selection.rows.len(), 1_000);
+        assert!(selection.rows.is_sorted());
+        let has = |at: usize| selection.rows.binary_search(&at).is_ok();
+        assert!(has(4_000), "the culprit");
+        assert!(has(6_001), "the stale read");
+        assert!(has(7_777), "the slowest op");
+        let lost = history
+            .ops
+            .iter()
+            .enumerate()
+            .filter(|(at, op)| op.outcome != Outcome::Ok && !has(*at))
+            .count();
+        assert_eq!(lost, 0, "every info and fail op");
+    }
+
+    #[test]
+    fn floods_of_one_class_leave_room_for_the_others() {
+        let mut history = history();
+        for op in &mut history.ops[1_000..9_000] {
+            op.outcome = Outcome::Info;
+        }
+        let selection = selected(&history, &[], 1_000);
+        assert_eq!(selection.rows.len(), 1_000);
+        let info = selection
+            .kept
+            .iter()
+            .find(|kept| kept.class == "info ops")
+            .expect("the class");
+        assert!(info.kept < info.of, "it says that info ops were left out");
+        let quiet = selection.rows.iter().filter(|&&at| at < 1_000).count();
+        assert!(quiet > 5, "ordinary ops are still sampled: {quiet}");
+    }
+}

@@ -32,6 +32,7 @@ pub struct MadeUp {
     pub staleness: Vec<ReadStaleness>,
     pub configuration: Vec<(String, String)>,
     pub title: String,
+    pub concurrency: u64,
 }
 
 impl MadeUp {
@@ -44,7 +45,7 @@ impl MadeUp {
             history: &self.history,
             nemesis: &self.nemesis,
             staleness: &self.staleness,
-            concurrency: THREADS,
+            concurrency: self.concurrency,
             configuration: &self.configuration,
         }
     }
@@ -93,6 +94,7 @@ impl MadeUp {
 pub fn empty() -> MadeUp {
     MadeUp {
         title: "raft-registers".into(),
+        concurrency: THREADS,
         results: Results {
             verdict: RunVerdict::HarnessError,
             reason: "No node ever answered.".into(),
@@ -118,11 +120,68 @@ pub fn empty() -> MadeUp {
     }
 }
 
-struct Dice(ChaCha8Rng);
+const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}\u{2028}<!--";
+
+/// A run with markup in every string.
+pub fn hostile() -> MadeUp {
+    let mut made_up = run(3, 2_000);
+    let evil = || HOSTILE.to_owned();
+    made_up.title = evil();
+    let results = &mut made_up.results;
+    results.reason = evil();
+    results.command = evil();
+    results.system = evil();
+    results.mutant = Some(evil());
+    results.nodes = vec![evil(); 5];
+    results.notes = vec![evil()];
+    for claim in &mut results.claims {
+        claim.system = evil();
+        claim.read_mode = evil();
+        claim.claim = evil();
+        claim.promise = evil();
+        claim.reason = evil();
+        claim.strongest_model = Some(evil());
+    }
+    for fault in &mut results.faults {
+        fault.kind = evil();
+        fault.variant = evil();
+        fault.nodes = vec![evil()];
+        fault.evidence = vec![evil()];
+    }
+    let found = results.counterexample.as_mut().expect("the made-up run has one");
+    found.read_mode = evil();
+    found.model = evil();
+    found.reason = evil();
+    for op in &mut found.ops {
+        op.text = evil();
+        op.outcome = evil();
+    }
+    made_up.history.nodes = vec![evil(); 5];
+    made_up.history.read_modes = vec![evil(); 3];
+    made_up.configuration = vec![(evil(), evil())];
+    for event in &mut made_up.nemesis {
+        match event {
+            NemesisEvent::Start {
+                kind, variant, nodes, ..
+            } => {
+                (*kind, *variant, *nodes) = (evil(), evil(), vec![evil()]);
+            }
+            NemesisEvent::Stop { evidence, .. } => *evidence = vec![evil()],
+            NemesisEvent::Node { node, role, .. } => (*node, *role) = (evil(), evil()),
+        }
+    }
+    made_up
+}
+
+struct Dice {
+    generator: ChaCha8Rng,
+    /// Latencies are so many thousandths of the usual ones, so that dense runs have room for their ops.
+    scale: u64,
+}
 
 impl Dice {
     fn below(&mut self, n: u64) -> u64 {
-        self.0.next_u64() % n
+        self.generator.next_u64() % n
     }
 
     fn chance(&mut self, percent: u64) -> bool {
@@ -131,7 +190,7 @@ impl Dice {
 
     /// A latency with a long tail, nanoseconds.
     fn latency(&mut self, typical_us: u64) -> u64 {
-        let spread = typical_us * 1_000 / 2 + self.below(typical_us * 1_000);
+        let spread = typical_us * self.scale / 2 + self.below(typical_us * self.scale);
         if self.chance(1) {
             spread * (2 + self.below(12))
         } else {
@@ -142,14 +201,18 @@ impl Dice {
 
 /// A run of about `count` ops over twenty seconds that ends in a violation.
 pub fn run(seed: u64, count: usize) -> MadeUp {
-    let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
     let end_ns = 20_000 * MS;
+    let step = end_ns * THREADS / count.max(1) as u64;
+    let mut dice = Dice {
+        generator: ChaCha8Rng::seed_from_u64(seed),
+        scale: (step / 2_000).clamp(10, 1_000),
+    };
     let faults = faults();
     let nemesis = nemesis(&faults);
     let mut maker = OpMaker {
         ops: Vec::with_capacity(count),
         stale: Vec::new(),
-        step: end_ns * THREADS / count.max(1) as u64,
+        step,
         registers: vec![(None, 0); KEYS as usize],
         next_value: 1,
         version: 1,
@@ -164,6 +227,7 @@ pub fn run(seed: u64, count: usize) -> MadeUp {
     let results = results(&history, &staleness, faults, seed);
     MadeUp {
         title: "raft-registers-partition-kill-pause".into(),
+        concurrency: THREADS,
         results,
         history,
         nemesis,
