@@ -81,7 +81,7 @@ fn parse(text: &str) -> History {
 #[test]
 fn known_verdicts_of_etcd_histories() {
     let Some(folder) = folder() else {
-        println!("skipped: no histories found; set SPLITBRAIN_HISTORIES to their folder");
+        eprintln!("skipped: no histories found; set SPLITBRAIN_HISTORIES to their folder");
         return;
     };
     let expected = std::fs::read_to_string(folder.join("expected.tsv")).expect("was found");
@@ -113,14 +113,14 @@ fn known_verdicts_of_etcd_histories() {
         }
         checked += 1;
     }
-    println!("{checked} histories in {own:?}; Porcupine took {porcupine:?}");
+    eprintln!("{checked} histories in {own:?}; Porcupine took {porcupine:?}");
     assert!(checked > 40, "only {checked} histories were listed");
 }
 
 #[test]
 fn counterexamples_of_etcd_histories_can_be_shrunk() {
     let Some(folder) = folder() else {
-        println!("skipped: no histories found; set SPLITBRAIN_HISTORIES to their folder");
+        eprintln!("skipped: no histories found; set SPLITBRAIN_HISTORIES to their folder");
         return;
     };
     let history = parse(&std::fs::read_to_string(folder.join("etcd/etcd_000.log")).expect("is listed"));
@@ -130,7 +130,7 @@ fn counterexamples_of_etcd_histories_can_be_shrunk() {
     assert!(counterexample.ops.len() < history.ops.len());
     let again = check_linearizable(&counterexample.history(&history), &Options::default());
     assert!(again.verdict.is_invalid());
-    println!(
+    eprintln!(
         "{} of {} ops: {}",
         counterexample.ops.len(),
         history.ops.len(),

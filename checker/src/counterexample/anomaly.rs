@@ -54,6 +54,8 @@ anomalies! {
     NoLinearization = "no-linearization",
     /// A value came with another version than that of its write, or one version stands for two values.
     VersionMismatch = "version-mismatch",
+    /// A cas succeeded on another value than the write before it, by version, had left.
+    IllegalCas = "illegal-cas",
     /// A write got a smaller version than one that had returned before it was invoked.
     WriteOrderInversion = "write-order-inversion",
     /// A session saw less than it had seen or written before.

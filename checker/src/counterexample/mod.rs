@@ -6,9 +6,9 @@ mod explain;
 mod prose;
 mod shrink;
 
-pub use anomaly::AnomalyClass;
+pub use anomaly::{AnomalyClass, UnknownAnomaly};
 pub(crate) use explain::explain;
-use prose::Teller;
+pub(crate) use prose::Teller;
 
 use crate::history::{Action, History, Key, Op, OpIndex, Outcome, Value};
 use crate::linearizable::Algorithm;

@@ -203,3 +203,68 @@ fn close(key: &KeyOps, spared: &mut [bool]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Spare, prefix, values, without};
+    use crate::budget::Budget;
+    use crate::lower::{Effect, KeyOps, split};
+    use crate::testing::generate::{Choices, Shape, linearizable};
+    use crate::testing::{cases, show};
+    use crate::wing_gong;
+
+    fn holds(key: &KeyOps) -> bool {
+        wing_gong::is_linearizable(key, &Budget::new(None, usize::MAX)) == Ok(true)
+    }
+
+    /// What makes evidence against a part evidence against the whole: no step turns a linearizable history into
+    /// one that is not.
+    #[test]
+    fn a_linearizable_history_can_spare_whatever_shrinking_leaves_out() {
+        let mut steps = 0_u64;
+        for seed in 0..cases(20_000) {
+            let mut choices = Choices::new(seed + (1 << 43));
+            let shape = Shape {
+                ops: 12,
+                ..Shape::any(&mut choices)
+            };
+            let history = linearizable(&mut choices, shape);
+            let Some(mut key) = split(&history).pop() else {
+                continue;
+            };
+            assert!(holds(&key), "seed {seed}: {}", show(&history));
+            while !key.ops.is_empty() {
+                let op = key.ops[choices.below(key.ops.len() as u64) as usize];
+                let mut next = key.clone();
+                let written = values(&key);
+                match choices.below(4) {
+                    0 if op.effect.is_pure() => next = without(&key, &[Spare::Pure(op.op)]).expect("is pure"),
+                    1 if !op.is_optional() => {
+                        let at = key.ops.iter().position(|o| o.op == op.op).expect("is there");
+                        next = prefix(&key, at as u32);
+                    }
+                    2 if !written.is_empty() => {
+                        let value = written[choices.below(written.len() as u64) as usize];
+                        next = without(&key, &[Spare::Value(value)]).unwrap_or(next);
+                    }
+                    3 => {
+                        for o in next.ops.iter_mut().filter(|o| o.op == op.op) {
+                            if let Effect::Cas { to, .. } = o.effect {
+                                o.effect = Effect::Write(to);
+                            }
+                        }
+                    }
+                    _ => {}
+                }
+                assert!(holds(&next), "seed {seed}: {key:?} became {next:?}");
+                steps += u64::from(next.ops != key.ops);
+                // Some histories have nothing left that any step could change.
+                if next.ops == key.ops && choices.percent(10) {
+                    break;
+                }
+                key = next.compact();
+            }
+        }
+        assert!(steps > cases(20_000), "only {steps} steps were taken");
+    }
+}

@@ -3,7 +3,10 @@
 pub(crate) mod brute_force;
 pub(crate) mod generate;
 
+pub(crate) mod replicated;
+
 mod agreement;
+mod weak_models;
 
 /// How many cases a test of random cases looks at: `usual`, or that times `SPLITBRAIN_TEST_FACTOR`.
 pub(crate) fn cases(usual: u64) -> u64 {
