@@ -14,6 +14,7 @@ use splitbrain_nemesis::process::{NodeState, Nodes, ProcessError};
 use splitbrain_nemesis::schedule::{FaultVariant, ScheduledFault};
 
 use crate::cluster::Cluster;
+use crate::node::THREADS;
 use crate::{Outcome, ensure};
 
 const LEADER: Node = Node(2);
@@ -52,7 +53,7 @@ pub(crate) fn network(count: u16) -> Outcome {
     ensure!(missing.is_empty(), "lost: {missing:?}");
     println!("first probes between all: {:.1} ms", milliseconds(start));
     ensure!(
-        Network::new(0).is_err() && Network::new(254).is_err(),
+        Network::new(0).is_err() && Network::new(101).is_err(),
         "an impossible size was accepted"
     );
     Ok(())
@@ -241,6 +242,13 @@ pub(crate) fn pause() -> Outcome {
             ensure!(
                 cluster.ping(node).is_some() != struck.contains(&node),
                 "{set}: {node} should answer, or not"
+            );
+        }
+        for node in &struck {
+            let states = cluster.processes.thread_states(*node)?;
+            ensure!(
+                states.stopped == states.threads && states.threads >= THREADS,
+                "{states:?}"
             );
         }
         ensure_proven(&fault.evidence_during(arena)?)?;

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::Outcome;
 
+/// How many threads a node has at least.
+pub(crate) const THREADS: usize = 4;
 const PORT: u16 = 7000;
 /// A connection on this network takes well under a millisecond; one that has to wait for longer is cut. The first
 /// repetition of a SYN comes after a second.
@@ -16,6 +18,14 @@ const PATIENCE: Duration = Duration::from_millis(250);
 pub(crate) fn serve(address: &str) -> Outcome {
     let listener = TcpListener::bind((address.parse::<Ipv4Addr>()?, PORT))?;
     println!("listening");
+    for _ in 1..THREADS {
+        // Threads that do nothing, for a pause to stop as well.
+        thread::spawn(|| {
+            loop {
+                thread::park();
+            }
+        });
+    }
     for stream in listener.incoming() {
         let stream = stream?;
         thread::spawn(move || {

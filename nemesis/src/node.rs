@@ -123,6 +123,17 @@ impl NodeSet {
         }
     }
 
+    /// How many of `count` nodes it takes; of the primaries there is mostly one.
+    #[must_use]
+    pub fn size(self, count: usize) -> usize {
+        match self {
+            Self::One | Self::Primaries => count.min(1),
+            Self::Minority => count.saturating_sub(1) / 2,
+            Self::Majority => majority(count),
+            Self::All => count,
+        }
+    }
+
     /// Chooses among the `candidates` (those that can be struck) of a cluster of `count` nodes, in ascending
     /// order. Where too few can be struck, all of them are.
     #[must_use]
@@ -139,12 +150,8 @@ impl NodeSet {
             .filter(|node| primaries.contains(node))
             .collect();
         let mut chosen = match self {
-            Self::One => sample(candidates, 1, rng),
-            Self::Minority => sample(candidates, count.saturating_sub(1) / 2, rng),
-            Self::Majority => sample(candidates, majority(count), rng),
-            Self::Primaries if leading.is_empty() => sample(candidates, 1, rng),
-            Self::Primaries => leading,
-            Self::All => candidates.to_vec(),
+            Self::Primaries if !leading.is_empty() => leading,
+            _ => sample(candidates, self.size(count), rng),
         };
         chosen.sort_unstable();
         chosen

@@ -18,6 +18,7 @@ mod pause;
 
 use std::io;
 
+pub(crate) use partition::check_network_is_whole;
 use rand_chacha::ChaCha8Rng;
 
 use crate::firewall::FirewallError;
@@ -140,14 +141,6 @@ pub fn build(scheduled: &ScheduledFault) -> Box<dyn Fault> {
         FaultVariant::Kill(set) => Box::new(kill::Kill::new(set, rng)),
         FaultVariant::Pause(set) => Box::new(pause::Pause::new(set, rng)),
     }
-}
-
-/// Checks that no node drops packets, and that datagrams pass between all. Returns what speaks against it.
-///
-/// # Errors
-/// If there is no looking.
-pub(crate) fn check_network_is_whole(arena: Arena<'_>) -> Result<Vec<String>, FaultError> {
-    partition::check_network_is_whole(arena)
 }
 
 /// Chooses from the nodes whose state fits.

@@ -25,7 +25,8 @@ use crate::node::Node;
 
 /// How long datagrams that should pass are waited for. They take microseconds; this bounds a starved machine.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
-/// How often a round of probes is repeated until all pass: a datagram may be lost for want of memory.
+/// How many rounds of probes there are at most, until all arrive that should: the kernel may drop a datagram for
+/// want of memory.
 const PROBE_ROUNDS: usize = 3;
 
 /// A partition.
@@ -103,17 +104,17 @@ impl Fault for Partition {
 
     fn evidence_during(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
         let firewall = self.firewall()?;
-        let mut round = arena.network.probe().map_err(FaultError::Probe)?;
-        let expected = |from, to| !self.cuts(from, to);
-        let missing = round.wait(expected, PROBE_PATIENCE).map_err(FaultError::Probe)?;
+        let (mut probes, missing) = probe(arena, |from, to| !self.cuts(from, to))?;
         let counts = count_drops(&firewall, &self.dropping, arena)?;
         // Counting took longer than any datagram needs: what has not arrived by now has been dropped.
-        round.receive().map_err(FaultError::Probe)?;
+        for round in &mut probes {
+            round.receive().map_err(FaultError::Probe)?;
+        }
 
         let mut evidence = Evidence::default();
         for (by, from) in self.grudge.pairs() {
             let packets = counts.get(&(by, from)).copied().unwrap_or(0);
-            weigh(by, from, packets, &round, &mut evidence);
+            weigh(by, from, packets, &probes, &mut evidence);
         }
         for (from, to) in missing {
             evidence.add(
@@ -141,7 +142,7 @@ impl Fault for Partition {
     }
 
     fn evidence_after(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
-        let missing = probe_all(arena)?;
+        let (_, missing) = probe(arena, |_, _| true)?;
         let mut evidence = Evidence::default();
         for (from, to) in &missing {
             evidence.add(
@@ -174,17 +175,23 @@ fn struck(grudge: &Grudge, nodes: &[Node]) -> Vec<Node> {
 }
 
 /// Judges one cut by the rule at the top.
-fn weigh(by: Node, from: Node, packets: u64, round: &ProbeRound<'_>, evidence: &mut Evidence) {
+fn weigh(by: Node, from: Node, packets: u64, probes: &[ProbeRound<'_>], evidence: &mut Evidence) {
     let (to, source) = (Endpoint::Node(by), Endpoint::Node(from));
-    if round.arrived(source, to) {
+    let arrived = |from, to| probes.iter().any(|round| round.arrived(from, to));
+    if arrived(source, to) {
         evidence.add(
             false,
             format!("a probe from {from} reached {by}, though that way was cut"),
         );
-    } else if packets > 0 {
+    } else if packets > probes.len() as u64 {
         evidence.add(true, format!("{by} dropped {packets} packets from {from}"));
+    } else if packets > 0 {
+        evidence.add(
+            true,
+            format!("{by} dropped a probe from {from}, which had sent it nothing else"),
+        );
     } else {
-        let controls = round.arrived(source, Endpoint::Harness) && round.arrived(Endpoint::Harness, to);
+        let controls = arrived(source, Endpoint::Harness) && arrived(Endpoint::Harness, to);
         let control_words = if controls { "passed" } else { "were lost, too" };
         evidence.add(
             controls,
@@ -213,22 +220,29 @@ fn count_drops(
     Ok(counts)
 }
 
-/// Probes every way until all pass. Returns those that did not in any round.
-fn probe_all(arena: Arena<'_>) -> Result<Vec<(Endpoint, Endpoint)>, FaultError> {
-    let mut missing = Vec::new();
+type Ways = Vec<(Endpoint, Endpoint)>;
+
+/// Probes until a round has every datagram with `expected(from, to)` arrive. Returns all rounds, and the ways that
+/// the last one lacked.
+fn probe<'a>(
+    arena: Arena<'a>,
+    expected: impl Fn(Endpoint, Endpoint) -> bool,
+) -> Result<(Vec<ProbeRound<'a>>, Ways), FaultError> {
+    let mut rounds = Vec::new();
+    let mut missing = Ways::new();
     for _ in 0..PROBE_ROUNDS {
         let mut round = arena.network.probe().map_err(FaultError::Probe)?;
-        missing = round
-            .wait(|_, _| true, PROBE_PATIENCE)
-            .map_err(FaultError::Probe)?;
+        missing = round.wait(&expected, PROBE_PATIENCE).map_err(FaultError::Probe)?;
+        rounds.push(round);
         if missing.is_empty() {
             break;
         }
     }
-    Ok(missing)
+    Ok((rounds, missing))
 }
 
-pub(super) fn check_network_is_whole(arena: Arena<'_>) -> Result<Vec<String>, FaultError> {
+/// Checks that no node drops packets, and that datagrams pass between all. Returns what speaks against it.
+pub(crate) fn check_network_is_whole(arena: Arena<'_>) -> Result<Vec<String>, FaultError> {
     let mut objections = Vec::new();
     let firewall = Firewall::find()?;
     let results = parallel::for_each(arena.network.nodes(), |node| {
@@ -239,7 +253,7 @@ pub(super) fn check_network_is_whole(arena: Arena<'_>) -> Result<Vec<String>, Fa
             objections.push(format!("{node} still drops packets"));
         }
     }
-    for (from, to) in probe_all(arena)? {
+    for (from, to) in probe(arena, |_, _| true)?.1 {
         objections.push(format!("a probe from {from} to {to} was lost"));
     }
     Ok(objections)

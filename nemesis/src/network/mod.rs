@@ -24,8 +24,9 @@ pub use probe::{Endpoint, ProbeRound};
 use crate::node::Node;
 use probe::Probes;
 
-/// The greatest number of nodes: more addresses the network does not have.
-pub const NODES_MAX: u16 = 253;
+/// The greatest number of nodes. Every node knows every other's hardware address, so the work of building the
+/// network grows with the square of this.
+pub const NODES_MAX: u16 = 100;
 /// The harness's own address.
 pub const HARNESS_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 254);
 const PREFIX_LENGTH: u8 = 24;
@@ -33,7 +34,7 @@ const PREFIX_LENGTH: u8 = 24;
 /// Why the network could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
-    /// No nodes, or more than there are addresses for.
+    /// No nodes, or too many.
     #[error("a network of {0} nodes is impossible: expected 1 to {NODES_MAX}")]
     Size(u16),
     /// The kernel refused a link, an address or a namespace.

@@ -220,7 +220,8 @@ impl NodeProcess {
         Ok(pid)
     }
 
-    /// Kills it by SIGKILL with all of its process group, paused or not, and waits until it is dead.
+    /// Kills it by SIGKILL with all of its process group, paused or not, and waits until it is dead. Processes that
+    /// it put into another group live on until the sandbox ends.
     ///
     /// # Errors
     /// If it does not run, had died by itself before, or cannot be waited for.

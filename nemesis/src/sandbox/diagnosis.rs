@@ -1,7 +1,7 @@
 //! What a host can forbid, how to tell the reasons apart, and what mends each.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -206,8 +206,6 @@ pub(super) fn needs_user_namespace() -> bool {
 
 pub(super) fn require_single_thread() -> Result<(), SandboxError> {
     let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
-    // What is still buffered would be written by each copy of this process.
-    let _ = std::io::stdout().flush();
     if threads == 1 {
         Ok(())
     } else {

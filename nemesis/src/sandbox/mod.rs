@@ -52,15 +52,15 @@ pub enum Entered {
 pub fn enter() -> Result<Entered, SandboxError> {
     diagnosis::require_single_thread()?;
     let mask = signals::block()?;
-    let world = match world::create()? {
-        world::Created::Init(init) => {
+    let code = match world::create() {
+        Ok(world::Created::Init(init)) => {
             // The mask is the caller's again in the process inside, which alone returns from here.
             init.start_inside(&mask);
             return Ok(Entered::Inside);
         }
-        world::Created::Supervisor(world) => world,
+        Ok(world::Created::Supervisor(world)) => supervisor::supervise(world),
+        Err(error) => Err(error),
     };
-    let code = supervisor::supervise(world);
     mask.thread_set_mask()
         .map_err(|errno| failure("restoring the signal mask", errno))?;
     code.map(|code| Entered::Finished(ExitCode::from(code)))

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -53,6 +53,10 @@ pub(super) fn create() -> Result<Created, SandboxError> {
     if identity.is_some() {
         flags |= CloneFlags::CLONE_NEWUSER;
     }
+    // What is still buffered would be written by each copy of this process.
+    io::stdout()
+        .flush()
+        .map_err(|error| failure("flushing stdout", errno_of(&error)))?;
     match clone_process(flags) {
         Err(errno) => Err(Report {
             step: Step::Namespaces,
@@ -71,7 +75,7 @@ pub(super) fn create() -> Result<Created, SandboxError> {
         }
         Ok(None) => {
             drop((report_read, liveline_write));
-            match set_up(identity, liveline_read) {
+            match set_up(identity, &liveline_read) {
                 Ok(()) => Ok(Created::Init(Init { report: report_write })),
                 Err(report) => {
                     report.send(&report_write);
@@ -93,7 +97,7 @@ fn clone_process(flags: CloneFlags) -> Result<Option<Pid>, Errno> {
     Ok((pid != 0).then(|| Pid::from_raw(pid as libc::pid_t)))
 }
 
-fn set_up(identity: Option<(Uid, Gid)>, liveline: OwnedFd) -> Result<(), Report> {
+fn set_up(identity: Option<(Uid, Gid)>, liveline: &OwnedFd) -> Result<(), Report> {
     let at = |step: Step| move |errno: Errno| Report { step, errno };
     let io_at = |step: Step| {
         move |error: io::Error| Report {
@@ -138,7 +142,7 @@ fn set_up(identity: Option<(Uid, Gid)>, liveline: OwnedFd) -> Result<(), Report>
 
 /// The death signal is sent when the parent dies from now on. A parent that is already dead is seen by its end of
 /// the liveline, for getppid(2) says 0 in either case: the parent is outside the PID namespace.
-fn die_with_the_supervisor(liveline: OwnedFd) -> Result<(), Errno> {
+fn die_with_the_supervisor(liveline: &OwnedFd) -> Result<(), Errno> {
     set_pdeathsig(Signal::SIGKILL)?;
     let mut fds = [PollFd::new(liveline.as_fd(), PollFlags::empty())];
     poll(&mut fds, PollTimeout::ZERO)?;

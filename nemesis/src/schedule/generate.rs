@@ -7,6 +7,7 @@ use rand_chacha::rand_core::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::{FaultKind, FaultVariant, Schedule, ScheduleError, ScheduledFault};
+use crate::node::NodeSet;
 use crate::rng;
 
 /// How long things take, in milliseconds.
@@ -86,15 +87,47 @@ impl Schedule {
                 return Err(ScheduleError::TooFewNodes { kind, nodes: count });
             }
             // A stream for each kind: adding a kind to a run leaves the others' faults as they were.
-            let rng = rng::from_seed_and_stream(seed, kind as u64);
+            let rng = rng::from_seed_and_stream(seed, kind.stream());
             events.extend(timeline(Bag::new(variants), time_limit_ms, intervals, rng));
         }
         events.sort_by_key(|fault| (fault.start_ms, fault.variant.kind()));
+        leave_someone_to_pause(&mut events, count);
         for (id, fault) in (0..).zip(&mut events) {
             fault.id = id;
         }
         Ok(Self { events })
     }
+}
+
+/// A pause that starts while every node is dead strikes nobody, and could never be proven. Where a kill would
+/// leave none alive for it, the kill takes fewer; in a cluster of one node the pause is dropped.
+fn leave_someone_to_pause(events: &mut Vec<ScheduledFault>, count: usize) {
+    let pauses: Vec<u64> = events
+        .iter()
+        .filter(|fault| fault.variant.kind() == FaultKind::Pause)
+        .map(|fault| fault.start_ms)
+        .collect();
+    let mut deadly = Vec::new();
+    for fault in events.iter_mut() {
+        let FaultVariant::Kill(set) = &mut fault.variant else {
+            continue;
+        };
+        let in_force = fault.start_ms..fault.stop_ms;
+        if set.size(count) < count || !pauses.iter().any(|start_ms| in_force.contains(start_ms)) {
+            continue;
+        }
+        let smaller = [NodeSet::Majority, NodeSet::One]
+            .into_iter()
+            .find(|set| set.size(count) < count);
+        match smaller {
+            Some(smaller) => *set = smaller,
+            None => deadly.push(in_force),
+        }
+    }
+    events.retain(|fault| {
+        fault.variant.kind() != FaultKind::Pause
+            || !deadly.iter().any(|in_force| in_force.contains(&fault.start_ms))
+    });
 }
 
 /// The faults of one kind: a random part of a gap, then faults and gaps in turn.
@@ -316,6 +349,23 @@ mod tests {
             }
             let text = serde_json::to_string(&schedule).unwrap();
             prop_assert_eq!(serde_json::from_str::<Schedule>(&text).unwrap(), schedule);
+        }
+
+        #[test]
+        fn no_pause_starts_while_all_are_dead(seed: u64, count in 1..6_usize) {
+            let kinds = [FaultKind::Kill, FaultKind::Pause];
+            let intervals = Intervals::for_time_limit(60_000);
+            let schedule = Schedule::generate(seed, &kinds, 60_000, &intervals, count).unwrap();
+            let of = |kind| schedule.events.iter().filter(move |fault| fault.variant.kind() == kind);
+            for kill in of(FaultKind::Kill) {
+                let FaultVariant::Kill(set) = kill.variant else { unreachable!() };
+                let alive = count - set.size(count);
+                let pauses = of(FaultKind::Pause)
+                    .filter(|pause| (kill.start_ms..kill.stop_ms).contains(&pause.start_ms))
+                    .count();
+                prop_assert!(alive > 0 || pauses == 0);
+            }
+            prop_assert!(of(FaultKind::Kill).count() > 0);
         }
 
         #[test]

@@ -48,6 +48,15 @@ impl FaultKind {
         }
     }
 
+    /// Which stream of a schedule's seed its faults are drawn from. Never renumber: it is part of what seeds mean.
+    fn stream(self) -> u64 {
+        match self {
+            Self::Partition => 0,
+            Self::Kill => 1,
+            Self::Pause => 2,
+        }
+    }
+
     /// What it does, in a line.
     #[must_use]
     pub fn summary(self) -> &'static str {

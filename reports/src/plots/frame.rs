@@ -23,6 +23,11 @@ const AXIS_HEIGHT: u32 = 26;
 const TEXT: f64 = 12.0;
 /// The average advance of a character of the legend, in pixels.
 const ADVANCE: f64 = 6.6;
+/// The size of a fault's name, and the average advance of its characters.
+const SMALL: f64 = 10.0;
+const SMALL_ADVANCE: f64 = 5.6;
+/// Room above the plot for the faults' names.
+const NAMES_HEIGHT: i32 = 14;
 
 pub(super) type Backend<'b> = SVGBackend<'b>;
 pub(super) type Chart<'a, 'b> = ChartContext<'a, Backend<'b>, Cartesian2d<Axis, Axis>>;
@@ -86,7 +91,7 @@ fn try_draw(
     let time = Axis::time(scene.span.length_seconds());
     let labels = (time.ticks.len(), axis.ticks.len());
     let mut chart = ChartBuilder::on(&body)
-        .margin_top(6)
+        .margin_top(NAMES_HEIGHT)
         .margin_right(RIGHT)
         .x_label_area_size(AXIS_HEIGHT)
         .y_label_area_size(LEFT)
@@ -107,9 +112,10 @@ fn try_draw(
     Ok(())
 }
 
-/// Shades the times at which a fault was in force.
+/// Shades the times at which a fault was in force, with its kind above where there is room.
 fn draw_bands(chart: &mut Chart<'_, '_>, scene: &Scene<'_>, axis: &Axis) -> DrawResult {
     let seconds = scene.span.length_seconds();
+    let mut named_up_to = 0.0;
     for band in scene.bands {
         let start = scene.span.seconds(band.start_ns).clamp(0.0, seconds);
         let stop = band
@@ -122,6 +128,13 @@ fn draw_bands(chart: &mut Chart<'_, '_>, scene: &Scene<'_>, axis: &Axis) -> Draw
         chart.draw_series([Rectangle::new(corners, theme::FAULT.mix(0.16).filled())])?;
         let edge = PathElement::new(vec![(start, axis.low), (start, axis.high)], theme::FAULT.mix(0.5));
         chart.draw_series([edge])?;
+        let width =
+            band.kind.chars().count() as f64 * SMALL_ADVANCE * seconds / f64::from(WIDTH - LEFT - RIGHT);
+        if start + width <= stop && start >= named_up_to {
+            let style = theme::text(SMALL, &theme::MUTED).pos(Pos::new(HPos::Left, VPos::Bottom));
+            chart.draw_series([Text::new(band.kind.clone(), (start, axis.high), style)])?;
+            named_up_to = start + width;
+        }
     }
     Ok(())
 }

@@ -26,13 +26,13 @@ const FINEST: f64 = 1.0 / WIDTH as f64;
 /// Thins out ordinary points evenly after dropping those that fall on a like one. Points to be kept are merged only
 /// with others of their class in the same small cell, so each of them is still marked where it was.
 pub(super) fn thin<C: Copy + Eq + Hash>(points: &[Point<C>], size: (f64, f64)) -> Vec<Point<C>> {
-    let (kept, ordinary): (Vec<_>, Vec<_>) = points.iter().partition(|point| point.keep);
-    let ordinary: Vec<Point<C>> = ordinary;
+    let (kept, ordinary): (Vec<Point<C>>, Vec<Point<C>>) = points.iter().partition(|point| point.keep);
     let mut out = evenly(&one_per_cell(&ordinary, size, 2.0 * FINEST), MAX_ORDINARY);
+    let mut merged = kept.clone();
     let mut cell = FINEST;
-    let mut merged: Vec<Point<C>> = kept;
-    while merged.len() > MAX_KEPT {
-        merged = one_per_cell(&merged, size, cell);
+    // Ends, since a cell as large as the plot holds one point of each class.
+    while merged.len() > MAX_KEPT && cell < 1.0 {
+        merged = one_per_cell(&kept, size, cell);
         cell *= 1.5;
     }
     out.extend(merged);

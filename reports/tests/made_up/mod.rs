@@ -223,6 +223,7 @@ pub fn run(seed: u64, count: usize) -> MadeUp {
         ops,
         read_modes: MODES.map(str::to_owned).to_vec(),
         nodes: (1..=NODES).map(|n| format!("n{n}")).collect(),
+        ..History::default()
     };
     let results = results(&history, &staleness, faults, seed);
     MadeUp {

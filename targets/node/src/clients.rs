@@ -8,7 +8,7 @@ use std::time::Duration;
 use splitbrain_consensus::NodeId;
 use splitbrain_service::wire::{
     ErrorCode, LineBuffer, LineTooLong, Rejected, Reply, ReplyBody, Request, RequestBody, Served,
-    decode_request, encode_reply,
+    decode_request, encode_reply, node_named,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -90,6 +90,16 @@ pub(crate) struct ReplyTo {
 }
 
 impl ReplyTo {
+    /// A request of a new connection that nobody is at the other end of.
+    #[cfg(test)]
+    pub(crate) fn nobody() -> Self {
+        Self {
+            outbox: Arc::new(Outbox::new()),
+            client: Arc::from(""),
+            msg_id: 1,
+        }
+    }
+
     /// Answers the request.
     pub(crate) fn reply(&self, me: NodeId, served: Served, body: ReplyBody) {
         self.outbox.reply(
@@ -226,7 +236,7 @@ impl Connection {
             code,
             text,
         };
-        if splitbrain_service::wire::node_named(&dest) != Some(self.me) {
+        if node_named(&dest) != Some(self.me) {
             let text = format!("this is {}, not {dest:?}", self.me);
             return Err(rejected(ErrorCode::NODE_NOT_FOUND, text));
         }

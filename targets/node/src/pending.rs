@@ -54,3 +54,55 @@ impl Pending {
         self.open.retain(|_, (_, reply_to)| !reply_to.outbox.is(gone));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_closed_once() {
+        let mut pending = Pending::default();
+        let seq = pending.open(ReplyTo::nobody(), Instant::now());
+        assert!(pending.close(seq).is_some());
+        assert!(pending.close(seq).is_none());
+    }
+
+    #[test]
+    fn only_requests_that_are_too_old_expire_the_oldest_first() {
+        let (mut pending, start) = (Pending::default(), Instant::now());
+        let later = start + Duration::from_secs(1);
+        let (first, second) = (ReplyTo::nobody(), ReplyTo::nobody());
+        pending.open(first.clone(), start);
+        pending.open(second, later);
+        assert_eq!(pending.next_expiry(), Some(start + GIVE_UP_AFTER));
+        assert!(
+            pending
+                .expire(start + GIVE_UP_AFTER - Duration::from_nanos(1))
+                .is_none()
+        );
+        let expired = pending.expire(start + GIVE_UP_AFTER).unwrap();
+        assert!(expired.outbox.is(&first.outbox));
+        assert!(pending.expire(start + GIVE_UP_AFTER).is_none());
+        assert_eq!(pending.next_expiry(), Some(later + GIVE_UP_AFTER));
+    }
+
+    #[test]
+    fn the_requests_of_a_client_that_left_are_forgotten_and_no_others() {
+        let (mut pending, now) = (Pending::default(), Instant::now());
+        let (gone, stays) = (ReplyTo::nobody(), ReplyTo::nobody());
+        let forgotten = [pending.open(gone.clone(), now), pending.open(gone.clone(), now)];
+        let kept = pending.open(stays, now);
+        pending.forget(&gone.outbox);
+        assert!(forgotten.iter().all(|&seq| pending.close(seq).is_none()));
+        assert!(pending.close(kept).is_some());
+    }
+
+    #[test]
+    fn there_is_a_bound() {
+        let (mut pending, now, nobody) = (Pending::default(), Instant::now(), ReplyTo::nobody());
+        while !pending.is_full() {
+            pending.open(nobody.clone(), now);
+        }
+        assert_eq!(pending.open.len(), MAX_PENDING);
+    }
+}

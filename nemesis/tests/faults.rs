@@ -1,0 +1,84 @@
+//! Every fault on real processes, seen from the outside. See `scenarios/` for what is checked.
+
+mod support;
+
+use support::{possible, succeed};
+
+#[test]
+fn network_connects_all_nodes() {
+    if possible() {
+        succeed(&["network", "5"]);
+    }
+}
+
+#[test]
+fn network_of_many_nodes_connects_all() {
+    if possible() {
+        succeed(&["network", "40"]);
+    }
+}
+
+#[test]
+fn process_is_started_paused_killed_and_its_death_told() {
+    if possible() {
+        succeed(&["process"]);
+    }
+}
+
+#[test]
+fn partition_cuts_what_its_grudge_says_and_heals() {
+    if possible() {
+        succeed(&["partition"]);
+    }
+}
+
+#[test]
+fn kill_ends_processes_and_starts_others() {
+    if possible() {
+        succeed(&["kill"]);
+    }
+}
+
+#[test]
+fn pause_stops_processes_and_continues_them() {
+    if possible() {
+        succeed(&["pause"]);
+    }
+}
+
+#[test]
+fn overlapping_faults_heal_in_either_order() {
+    if possible() {
+        succeed(&["overlap"]);
+    }
+}
+
+#[test]
+fn schedule_is_carried_out_and_all_faults_are_proven() {
+    if possible() {
+        for seed in ["1", "2"] {
+            succeed(&["conduct", seed]);
+        }
+    }
+}
+
+#[test]
+fn stop_request_heals_at_once() {
+    if possible() {
+        succeed(&["interrupt"]);
+    }
+}
+
+#[test]
+fn node_that_dies_by_itself_is_reported_and_left_dead() {
+    if possible() {
+        succeed(&["death"]);
+    }
+}
+
+#[test]
+fn failing_fault_is_an_error_and_the_others_heal() {
+    if possible() {
+        succeed(&["broken"]);
+    }
+}

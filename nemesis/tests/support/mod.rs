@@ -1,0 +1,49 @@
+//! Running scenarios, and the one decision about hosts where they cannot run.
+
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The program with the scenarios.
+pub(crate) const SCENARIOS: &str = env!("CARGO_BIN_EXE_nemesis-scenarios");
+
+/// Whether the scenarios can run on this host. Where they cannot the test fails, unless `SPLITBRAIN_ALLOW_SKIP` is
+/// set: then it is skipped, and says so. A test that silently tests nothing would be worse than none.
+pub(crate) fn possible() -> bool {
+    static OBSTACLE: OnceLock<Option<String>> = OnceLock::new();
+    let obstacle = OBSTACLE.get_or_init(|| {
+        let output = run(&["probe"]);
+        (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    });
+    let Some(reason) = obstacle else { return true };
+    let allowed = std::env::var_os("SPLITBRAIN_ALLOW_SKIP").is_some();
+    assert!(
+        allowed,
+        "sandboxes do not work here: {reason} (SPLITBRAIN_ALLOW_SKIP=1 skips these tests)"
+    );
+    eprintln!("SKIPPED, sandboxes do not work here: {reason}");
+    false
+}
+
+/// Runs a scenario to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    Command::new(SCENARIOS)
+        .args(arguments)
+        .output()
+        .expect("the scenarios can be run")
+}
+
+/// Runs a scenario, which must succeed. Returns what it said.
+pub(crate) fn succeed(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    let (said, complaint) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(
+        output.status.success(),
+        "{arguments:?} failed, {}: {complaint}\n{said}",
+        output.status
+    );
+    eprint!("{said}");
+    said.into_owned()
+}
