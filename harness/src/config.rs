@@ -98,7 +98,7 @@ fn node_count(nodes: u16) -> Result<u16> {
 
 fn positive(what: &str, span: Span) -> Result<Span> {
     if span.0.is_zero() {
-        Err(contradiction(format!("a {what} of 0")))
+        Err(contradiction(format!("the {what} is 0")))
     } else {
         Ok(span)
     }

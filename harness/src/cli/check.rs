@@ -109,7 +109,10 @@ fn check_file(file: &Path, model: Consistency, args: &CheckArgs) -> Result<FileR
     let mode = args.read_mode.as_deref();
     let history = match mode {
         Some(mode) => of_mode(&parsed.history, mode, file)?,
-        None => parsed.history,
+        None => {
+            warn_of_mixture(&parsed.history, file);
+            parsed.history
+        }
     };
     let started = Instant::now();
     let checked = judge::verdict(&history, model, args.check_time_limit.0);
@@ -126,6 +129,17 @@ fn check_file(file: &Path, model: Consistency, args: &CheckArgs) -> Result<FileR
         check_ms,
         counterexample: counterexample(&checked, mode.unwrap_or(""), model),
     })
+}
+
+/// Reads of all modes together satisfy no more than the weakest of them promises.
+fn warn_of_mixture(history: &History, file: &Path) {
+    if history.read_modes.len() > 1 {
+        output::note(&format!(
+            "note: {} mixes the read modes {}, which are judged together; --read-mode judges one",
+            file.display(),
+            history.read_modes.join(", ")
+        ));
+    }
 }
 
 fn counterexample(verdict: &Verdict, mode: &str, model: Consistency) -> Option<Counterexample> {

@@ -38,7 +38,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::output;
 use crate::record::{Clock, Recorder, Tally};
-use crate::store::RunFolder;
+use crate::store::{self, RunFolder};
 use crate::test_file::Test;
 use crate::utc::Utc;
 use crate::workload::{place, uncovered};
@@ -71,6 +71,7 @@ pub fn run(test: &Test, json: bool) -> Result<ExitCode> {
 
 /// What can be known to be missing before anything is set up.
 fn preflight(test: &Test) -> Result<()> {
+    store::check_writable(&test.store)?;
     if !test.nemesis.contains(&FaultKind::Partition) {
         return Ok(());
     }
