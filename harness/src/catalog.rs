@@ -1,8 +1,8 @@
 //! What can be chosen by name: systems, read modes, mutants, consistency models, faults, workloads.
 
-use splitbrain_checker::consistency::Model;
+use splitbrain_checker::consistency::Consistency;
 use splitbrain_nemesis::schedule::FaultKind;
-use splitbrain_systems::{ReadModeInfo, System, systems};
+use splitbrain_systems::{MutantInfo, ReadModeInfo, System, systems};
 
 use crate::failure::{Failure, Result};
 use crate::names;
@@ -14,34 +14,6 @@ pub const SYSTEM_DEFAULT: &str = "raft";
 pub const WORKLOAD_DEFAULT: &str = "register";
 /// How it is said that there shall be no faults.
 const NO_NEMESIS: &str = "none";
-
-/// A planted bug of a system.
-#[derive(Clone, Copy, Debug)]
-pub struct MutantEntry {
-    /// The system.
-    pub system: &'static str,
-    /// Its name, without the system's.
-    pub name: &'static str,
-    /// The rule that it breaks.
-    pub breaks: &'static str,
-    /// The faults that expose it.
-    pub faults: &'static str,
-    /// The anomaly to expect.
-    pub anomaly: &'static str,
-}
-
-/// Every mutant of every bundled system.
-#[must_use]
-pub fn mutants() -> Vec<MutantEntry> {
-    let raft = splitbrain_raft::MUTANTS.iter().map(|info| MutantEntry {
-        system: "raft",
-        name: info.name,
-        breaks: info.breaks,
-        faults: info.faults,
-        anomaly: info.anomaly,
-    });
-    raft.collect()
-}
 
 /// The system of this name.
 ///
@@ -75,7 +47,10 @@ pub fn read_modes(system: &dyn System, wanted: &[String]) -> Result<Vec<&'static
 fn with_owner(failure: Failure, name: &str) -> Failure {
     let has = |system: &&&dyn System| system.read_modes().iter().any(|mode| mode.name == name);
     match systems().iter().find(has) {
-        Some(owner) => Failure::Usage(format!("{failure}\n  `{name}` is a read mode of {}", owner.name())),
+        Some(owner) => Failure::Usage(format!(
+            "{failure}\n  `{name}` is a read mode of {}",
+            owner.name()
+        )),
         None => failure,
     }
 }
@@ -84,23 +59,29 @@ fn with_owner(failure: Failure, name: &str) -> Failure {
 ///
 /// # Errors
 /// [`Failure::Usage`] if there is none, with the known ones.
-pub fn model(name: &str) -> Result<Model> {
-    names::find("consistency model", name, &Model::ALL, |model| model.name()).copied()
+pub fn model(name: &str) -> Result<Consistency> {
+    names::find("consistency model", name, &Consistency::ALL, |model| model.name()).copied()
 }
 
-/// The planted bug that is written `SYSTEM/NAME`.
+/// The planted bug of `system` that is written `SYSTEM/NAME`.
 ///
 /// # Errors
 /// [`Failure::Usage`] if there is none, or it is one of another system.
-pub fn mutant(system: &str, text: &str) -> Result<MutantEntry> {
-    let all = mutants();
-    let full: Vec<(String, MutantEntry)> =
-        all.into_iter().map(|mutant| (format!("{}/{}", mutant.system, mutant.name), mutant)).collect();
-    let (_, found) = names::find("mutant", text, &full, |(name, _)| name)?;
-    if found.system == system {
-        Ok(*found)
+pub fn mutant(system: &dyn System, text: &str) -> Result<&'static MutantInfo> {
+    let all: Vec<(String, &dyn System, &MutantInfo)> = systems()
+        .iter()
+        .flat_map(|system| system.mutants().iter().map(move |mutant| (*system, mutant)))
+        .map(|(system, mutant)| (format!("{}/{}", system.name(), mutant.name), system, mutant))
+        .collect();
+    let (_, owner, mutant) = names::find("mutant", text, &all, |(name, ..)| name)?;
+    if owner.name() == system.name() {
+        Ok(mutant)
     } else {
-        Err(Failure::Usage(format!("contradiction: the mutant {text} is no bug of the system {system}")))
+        let text = format!(
+            "contradiction: the mutant {text} is no bug of the system {}",
+            system.name()
+        );
+        Err(Failure::Usage(text))
     }
 }
 
@@ -129,5 +110,8 @@ pub fn faults(wanted: &[String]) -> Result<Vec<FaultKind>> {
         .into_iter()
         .map(|name| names::find("fault", name, &FaultKind::ALL, |kind| kind.name()))
         .collect::<Result<_>>()?;
-    Ok(FaultKind::ALL.into_iter().filter(|kind| found.contains(&kind)).collect())
+    Ok(FaultKind::ALL
+        .into_iter()
+        .filter(|kind| found.contains(&kind))
+        .collect())
 }

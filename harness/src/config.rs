@@ -33,15 +33,21 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
     let system = catalog::system(options.system.as_deref().unwrap_or(catalog::SYSTEM_DEFAULT))?;
     let workload = catalog::workload(options.workload.as_deref().unwrap_or(catalog::WORKLOAD_DEFAULT))?;
     let modes = catalog::read_modes(system, &options.read_mode)?;
-    let mutant = options.mutant.as_deref().map(|text| catalog::mutant(system.name(), text)).transpose()?;
+    let mutant = options
+        .mutant
+        .as_deref()
+        .map(|text| catalog::mutant(system, text))
+        .transpose()?;
     let nodes = node_count(options.nodes.unwrap_or(NODES_DEFAULT))?;
     let mix = mix(&options, (workload.mix)())?;
     let concurrency = concurrency(options.concurrency, nodes, modes.len())?;
     let (rate, arrivals) = pace(options.rate, options.arrivals)?;
     let time_limit = positive("time limit", options.time_limit.unwrap_or(TIME_LIMIT_DEFAULT))?;
     let op_timeout = positive("op timeout", options.op_timeout.unwrap_or(OP_TIMEOUT_DEFAULT))?;
-    let check_time_limit =
-        positive("check time limit", options.check_time_limit.unwrap_or(CHECK_TIME_LIMIT_DEFAULT))?;
+    let check_time_limit = positive(
+        "check time limit",
+        options.check_time_limit.unwrap_or(CHECK_TIME_LIMIT_DEFAULT),
+    )?;
     let seed = options.seed.unwrap_or_else(draw_seed);
     let nemesis = catalog::faults(&options.nemesis)?;
     let schedule = schedule(seed, &nemesis, time_limit, nodes)?;
@@ -83,13 +89,19 @@ fn contradiction(text: impl std::fmt::Display) -> Failure {
 fn node_count(nodes: u16) -> Result<u16> {
     match nodes {
         0 => Err(contradiction("a cluster of 0 nodes; at least 1 is needed")),
-        n if n > NODES_MAX => Err(contradiction(format!("a cluster of {n} nodes; at most {NODES_MAX} fit"))),
+        n if n > NODES_MAX => Err(contradiction(format!(
+            "a cluster of {n} nodes; at most {NODES_MAX} fit"
+        ))),
         n => Ok(n),
     }
 }
 
 fn positive(what: &str, span: Span) -> Result<Span> {
-    if span.0.is_zero() { Err(contradiction(format!("a {what} of 0"))) } else { Ok(span) }
+    if span.0.is_zero() {
+        Err(contradiction(format!("the {what} is 0")))
+    } else {
+        Ok(span)
+    }
 }
 
 fn mix(options: &RunOptions, default: Mix) -> Result<Mix> {
@@ -109,19 +121,21 @@ fn concurrency(wanted: Option<Concurrency>, nodes: u16, read_modes: usize) -> Re
     let per_node = Concurrency::PerNode(read_modes.max(THREADS_PER_NODE_MIN));
     match wanted.unwrap_or(per_node).threads(usize::from(nodes)) {
         0 => Err(contradiction("a concurrency of 0: nobody would ask anything")),
-        n if n > CONCURRENCY_MAX => {
-            Err(contradiction(format!("a concurrency of {n}; at most {CONCURRENCY_MAX} threads are possible")))
-        }
+        n if n > CONCURRENCY_MAX => Err(contradiction(format!(
+            "a concurrency of {n}; at most {CONCURRENCY_MAX} threads are possible"
+        ))),
         n => Ok(n),
     }
 }
 
 fn pace(rate: Option<f64>, arrivals: Option<Spacing>) -> Result<(Option<f64>, Spacing)> {
     match (rate, arrivals) {
-        (None, Some(_)) => Err(contradiction("--arrivals is for open loops; give a --rate as well")),
-        (Some(rate), _) if !(rate > 0.0 && rate <= RATE_MAX) => {
-            Err(contradiction(format!("a rate of {rate} ops/s; it must lie above 0 and not above {RATE_MAX}")))
-        }
+        (None, Some(_)) => Err(contradiction(
+            "--arrivals is for open loops; give a --rate as well",
+        )),
+        (Some(rate), _) if !(rate > 0.0 && rate <= RATE_MAX) => Err(contradiction(format!(
+            "a rate of {rate} ops/s; it must lie above 0 and not above {RATE_MAX}"
+        ))),
         (rate, arrivals) => Ok((rate, arrivals.unwrap_or(Spacing::Poisson))),
     }
 }
@@ -150,7 +164,8 @@ fn name(wanted: Option<String>, system: &str, workload: &str) -> Result<String> 
     let name = wanted.unwrap_or_else(|| format!("{system}-{workload}"));
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.starts_with('.') || name == "latest" || !name.chars().all(plain) {
-        let text = format!("`{name}` cannot name a run: use letters, digits, `-`, `_` and `.`, and not `latest`");
+        let text =
+            format!("`{name}` cannot name a run: use letters, digits, `-`, `_` and `.`, and not `latest`");
         return Err(Failure::Usage(text));
     }
     Ok(name)

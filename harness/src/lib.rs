@@ -1,12 +1,28 @@
 //! The `splitbrain` harness: it starts a cluster, loads it, breaks it, records what clients saw, and judges it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`cli`] | the command line |
+//! | [`config`], [`catalog`], [`test_file`] | from options to a test, by name, and as it is kept |
+//! | [`workload`] | what clients ask for, and when: pure, seeded |
+//! | [`client`], [`record`] | clients, and the one recorder of what they see |
+//! | [`run`] | a run from start to verdict |
+//! | [`store`], [`output`] | where runs are kept, and what is said in the terminal |
+//!
+//! The harness talks to nodes by their processes, sockets and files alone. It decides no verdict on a history: the
+//! checker does.
 
+pub mod catalog;
+pub mod cli;
 pub mod client;
+pub mod config;
 pub mod exit;
 pub mod failure;
 pub mod host;
 pub mod names;
 pub mod output;
 pub mod record;
+pub mod rerun;
 pub mod run;
 pub mod store;
 pub mod test_file;

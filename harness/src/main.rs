@@ -1,3 +1,7 @@
 //! The `splitbrain` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    splitbrain::cli::main()
+}

@@ -120,6 +120,18 @@ impl RunFolder {
     }
 }
 
+/// Whether runs can be kept in `store`, which is created where it is missing.
+///
+/// # Errors
+/// [`Failure::Host`] if not.
+pub fn check_writable(store: &Path) -> Result<()> {
+    let probe = store.join(format!(".probe-{}", std::process::id()));
+    let tried = fs::create_dir_all(store)
+        .and_then(|()| fs::write(&probe, []))
+        .and_then(|()| fs::remove_file(&probe));
+    tried.map_err(|error| Failure::not_writable(store, &error))
+}
+
 /// How many runs of one seed may start in one second before their names run out.
 const SAME_NAME_MAX: u32 = 100;
 

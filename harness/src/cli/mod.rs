@@ -1,5 +1,137 @@
 //! The command line.
 
+mod check;
+mod list;
 mod options;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use splitbrain_node::NodeArgs;
 
 pub use options::RunOptions;
+
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::{config, output, run};
+
+/// A consistency test harness: starts a cluster, loads it, breaks it, and judges what clients saw.
+#[derive(Debug, Parser)]
+#[command(name = "splitbrain", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 pass, 1 violation of a claim, 2 usage or configuration error, 3 unknown, 4 the harness or the host \
+failed, 5 doctor found something missing, 130 and 143 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a cluster under load and faults, and judge it
+    Run(Box<RunArgs>),
+    /// Check histories
+    Check(check::CheckArgs),
+    /// Draw the page and plots of a stored run again
+    Report(report::ReportArgs),
+    /// List what can be chosen by name
+    List(list::ListArgs),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+    /// Run one node of a bundled system
+    #[command(hide = true)]
+    Node(Box<NodeArgs>),
+}
+
+/// The arguments of `run`.
+#[derive(Args, Debug)]
+struct RunArgs {
+    #[command(flatten)]
+    options: RunOptions,
+    /// A TOML file with further options, which flags and variables outrank
+    #[arg(long, value_name = "FILE", env = "SPLITBRAIN_CONFIG", help_heading = "Run")]
+    config: Option<PathBuf>,
+    /// Print the results as JSON, on one line
+    #[arg(long, help_heading = "Run")]
+    json: bool,
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed stdout or stderr leaves nobody to tell.
+            let _ = error.print();
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Pass
+            };
+            return exit.into();
+        }
+    };
+    match dispatch(cli.command) {
+        Ok(code) => code,
+        Err(failure) => {
+            output::note(&format!("error: {failure}"));
+            failure.exit().into()
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Run(args) => run_command(*args),
+        Command::Check(args) => check::check(&args).map(ExitCode::from),
+        Command::Report(args) => report::report(&args).map(ExitCode::from),
+        Command::List(args) => {
+            list::list(&args);
+            Ok(Exit::Pass.into())
+        }
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "splitbrain", &mut text);
+            output::print(&String::from_utf8_lossy(&text));
+            Ok(Exit::Pass.into())
+        }
+        Command::Man => manual().map(ExitCode::from),
+        Command::Node(args) => Ok(splitbrain_node::main(&args)),
+    }
+}
+
+fn run_command(args: RunArgs) -> Result<ExitCode> {
+    let options = match &args.config {
+        Some(path) => args.options.or(RunOptions::from_file(path)?),
+        None => args.options,
+    };
+    run::run(&config::resolve(options)?, args.json)
+}
+
+fn manual() -> Result<Exit> {
+    let mut text = Vec::new();
+    let rendered = clap_mangen::Man::new(Cli::command()).render(&mut text);
+    rendered.map_err(|error| Failure::host(format!("the manual page cannot be made: {error}")))?;
+    output::print(&String::from_utf8_lossy(&text));
+    Ok(Exit::Pass)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -125,6 +125,7 @@ pub struct RunOptions {
         long,
         value_name = "TIME",
         env = "SPLITBRAIN_OP_TIMEOUT",
+        allow_hyphen_values = true,
         help_heading = "Load"
     )]
     pub op_timeout: Option<Span>,
@@ -144,6 +145,7 @@ pub struct RunOptions {
         long,
         value_name = "TIME",
         env = "SPLITBRAIN_TIME_LIMIT",
+        allow_hyphen_values = true,
         help_heading = "Run"
     )]
     pub time_limit: Option<Span>,
@@ -152,11 +154,18 @@ pub struct RunOptions {
         long,
         value_name = "TIME",
         env = "SPLITBRAIN_CHECK_TIME_LIMIT",
+        allow_hyphen_values = true,
         help_heading = "Run"
     )]
     pub check_time_limit: Option<Span>,
     /// The seed of everything random [default: drawn, and printed]
-    #[arg(long, value_name = "N", env = "SPLITBRAIN_SEED", help_heading = "Run")]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "SPLITBRAIN_SEED",
+        allow_negative_numbers = true,
+        help_heading = "Run"
+    )]
     pub seed: Option<u64>,
     /// The run's name in the store [default: SYSTEM-WORKLOAD]
     #[arg(long, value_name = "NAME", env = "SPLITBRAIN_NAME", help_heading = "Run")]

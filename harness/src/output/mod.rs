@@ -8,7 +8,7 @@ mod table;
 use std::io::Write as _;
 
 pub use prose::counterexample;
-pub use style::{claim_badge, run_badge};
+pub use style::{claim_badge, claim_glyph, run_badge};
 pub use summary::summary;
 pub use table::Table;
 

@@ -29,6 +29,16 @@ pub fn claim_badge(verdict: ClaimVerdict) -> String {
     }
 }
 
+/// The glyph alone, in its colour.
+#[must_use]
+pub fn claim_glyph(verdict: ClaimVerdict) -> String {
+    match verdict {
+        ClaimVerdict::Valid => paint(PASS, "✓"),
+        ClaimVerdict::Unknown => paint(UNKNOWN, "?"),
+        ClaimVerdict::Invalid => paint(VIOLATION, "✗"),
+    }
+}
+
 fn paint(colour: RgbColor, text: &str) -> String {
     let style = Style::new().fg_color(Some(colour.into())).bold();
     format!("{style}{text}{style:#}")

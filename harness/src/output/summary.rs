@@ -5,7 +5,7 @@ use std::path::Path;
 use splitbrain_reports::results::{Claim, Fault, Results};
 
 use super::prose::wrap;
-use super::{Table, claim_badge, counterexample, run_badge};
+use super::{Table, claim_glyph, counterexample, run_badge};
 
 /// The end of a run in the terminal: verdict, claims, faults, and where everything is.
 #[must_use]
@@ -17,7 +17,11 @@ pub fn summary(results: &Results, folder: &Path, width: usize) -> String {
             title(results),
             wrap(&results.reason, width)
         ),
-        claims(&results.claims).render(width),
+        format!(
+            "{}{}\n",
+            claims(&results.claims).render(width),
+            wrap(LEGEND, width)
+        ),
         load(results, width),
     ];
     parts.extend(
@@ -45,28 +49,45 @@ fn title(results: &Results) -> String {
     )
 }
 
-/// The table of claims: what each read mode promises, whether it held, and what it cost.
+/// What the columns of the table mean.
+const LEGEND: &str = "stale/M: provably stale reads per million; worst: the longest that a read was behind";
+
+/// The table of claims: what each read mode promises, whether it held, how stale it was, and what it cost. It fits
+/// 80 columns with the longest names that there are.
 fn claims(claims: &[Claim]) -> Table {
     let mut table = Table::new()
         .text("read mode")
         .text("claim")
-        .text("verdict")
-        .text("held")
+        .text("strongest held")
         .number("stale/M")
-        .number("worst ms")
-        .number("p99 ms");
+        .number("worst")
+        .number("p50")
+        .optional()
+        .number("p99")
+        .optional();
     for claim in claims {
         table.row(vec![
-            claim.read_mode.clone(),
+            format!("{} {}", claim_glyph(claim.verdict), claim.read_mode),
             format!("{}{}", claim.claim, if claim.claim_overridden { "*" } else { "" }),
-            claim_badge(claim.verdict),
-            claim.strongest_model.clone().unwrap_or_else(|| "—".to_owned()),
+            claim.strongest_model.clone().unwrap_or_else(|| "none".to_owned()),
             format!("{:.0}", claim.staleness.stale_per_million),
-            format!("{:.1}", claim.staleness.ms_behind_max),
-            format!("{:.1}", claim.read_latency_ms.p99),
+            millis(claim.staleness.ms_behind_max),
+            millis(claim.read_latency_ms.p50),
+            millis(claim.read_latency_ms.p99),
         ]);
     }
     table
+}
+
+/// Milliseconds with their unit, in at most six columns below a day.
+fn millis(ms: f64) -> String {
+    if ms < 100.0 {
+        format!("{ms:.1}ms")
+    } else if ms < 10_000.0 {
+        format!("{ms:.0}ms")
+    } else {
+        format!("{:.0}s", ms / 1e3)
+    }
 }
 
 fn load(results: &Results, width: usize) -> String {
@@ -113,4 +134,105 @@ fn whereabouts(results: &Results, folder: &Path) -> String {
         folder.join("report.html").display(),
         results.command
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use splitbrain_reports::results::{ClaimVerdict, LatencyMs, OpCounts, RunVerdict, StalenessFigures};
+
+    use super::*;
+
+    fn results() -> Results {
+        let claim = |read_mode: &str, claim: &str, held: &str, verdict| Claim {
+            system: "raft".into(),
+            read_mode: read_mode.into(),
+            claim: claim.into(),
+            claim_overridden: false,
+            promise: String::new(),
+            verdict,
+            reason: String::new(),
+            strongest_model: Some(held.into()),
+            staleness: StalenessFigures {
+                stale_per_million: 20_635.4,
+                ms_behind_max: 4798.8,
+                ..StalenessFigures::default()
+            },
+            read_latency_ms: LatencyMs {
+                p50: 2.11,
+                p99: 7.5,
+                max: 30.0,
+            },
+        };
+        Results {
+            verdict: RunVerdict::Pass,
+            reason: "all 2 claims held".into(),
+            seed: 7,
+            command: "splitbrain run --seed 7".into(),
+            system: "raft".into(),
+            mutant: None,
+            nodes: vec!["n1".into(), "n2".into(), "n3".into()],
+            first_ok_ms: Some(250.0),
+            load_seconds: 20.0,
+            ops: OpCounts {
+                total: 12,
+                ok: 10,
+                fail: 1,
+                info: 1,
+                ok_per_second: 0.5,
+                ..OpCounts::default()
+            },
+            latency_ms: LatencyMs {
+                p50: 1.0,
+                p99: 2.0,
+                max: 3.0,
+            },
+            claims: vec![
+                claim(
+                    "follower-read-index",
+                    "linearizable",
+                    "linearizable",
+                    ClaimVerdict::Valid,
+                ),
+                claim(
+                    "leader-local",
+                    "monotonic-per-leader",
+                    "monotonic-per-node",
+                    ClaimVerdict::Unknown,
+                ),
+            ],
+            faults: Vec::new(),
+            counterexample: None,
+            notes: Vec::new(),
+            check_ms: 1.0,
+        }
+    }
+
+    fn plain(width: usize) -> String {
+        anstream::adapter::strip_str(&summary(&results(), Path::new("store/x"), width)).to_string()
+    }
+
+    #[test]
+    fn the_table_of_claims_fits_80_columns() {
+        let expected = "\
+✓ pass  raft, 3 nodes, 20 s, seed 7
+all 2 claims held
+
+read mode              claim                 strongest held      stale/M   worst
+─────────────────────  ────────────────────  ──────────────────  ───────  ──────
+✓ follower-read-index  linearizable          linearizable          20635  4799ms
+? leader-local         monotonic-per-leader  monotonic-per-node    20635  4799ms
+";
+        let text = plain(80);
+        assert!(text.starts_with(expected), "{text}");
+    }
+
+    #[test]
+    fn a_wide_terminal_shows_latencies_and_a_narrow_one_a_list() {
+        assert!(plain(120).contains("  2.1ms  7.5ms\n"), "{}", plain(120));
+        assert!(
+            plain(50).contains("✓ follower-read-index\n  claim: linearizable\n"),
+            "{}",
+            plain(50)
+        );
+    }
 }

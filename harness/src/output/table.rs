@@ -1,9 +1,16 @@
 //! A table that turns into a list where the terminal is too narrow for it.
 
+use super::prose::wrap;
+
 /// How wide the gap between two columns is.
 const GAP: usize = 2;
 
-/// Rows under a heading. Text columns stand left, number columns right.
+/// The least width to which the last column of text is squeezed.
+const WRAPPED_MIN: usize = 24;
+
+/// Rows under a heading. Text columns stand left, number columns right. Where a terminal is too narrow, optional
+/// columns go first, the last of them before the others; then the text of the last column is broken into lines;
+/// and what still does not fit becomes a list.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     columns: Vec<Column>,
@@ -14,6 +21,7 @@ pub struct Table {
 struct Column {
     title: String,
     numbers: bool,
+    optional: bool,
 }
 
 impl Table {
@@ -29,6 +37,7 @@ impl Table {
         self.columns.push(Column {
             title: title.to_owned(),
             numbers: false,
+            optional: false,
         });
         self
     }
@@ -39,7 +48,17 @@ impl Table {
         self.columns.push(Column {
             title: title.to_owned(),
             numbers: true,
+            optional: false,
         });
+        self
+    }
+
+    /// Lets the column added last be left out where there is no room for it.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        if let Some(column) = self.columns.last_mut() {
+            column.optional = true;
+        }
         self
     }
 
@@ -58,10 +77,48 @@ impl Table {
         let widths: Vec<usize> = (0..self.columns.len()).map(|at| self.column_width(at)).collect();
         let total = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
         if total <= width {
-            self.render_rows(&widths)
-        } else {
-            self.render_list()
+            return self.render_rows(&widths);
         }
+        if let Some(at) = self.columns.iter().rposition(|column| column.optional) {
+            return self.without(at).render(width);
+        }
+        match self.columns.last() {
+            Some(last) if !last.numbers && total - widths[widths.len() - 1] + WRAPPED_MIN <= width => {
+                let room = width - (total - widths[widths.len() - 1]);
+                self.with_last_wrapped(room)
+                    .render_rows(&[&widths[..widths.len() - 1], &[room]].concat())
+            }
+            _ => self.render_list(),
+        }
+    }
+
+    fn without(&self, at: usize) -> Self {
+        let mut narrower = self.clone();
+        narrower.columns.remove(at);
+        for row in &mut narrower.rows {
+            row.remove(at);
+        }
+        narrower
+    }
+
+    /// The table with the cells of the last column broken into lines, which become rows of their own.
+    fn with_last_wrapped(&self, room: usize) -> Self {
+        let mut wrapped = Self {
+            columns: self.columns.clone(),
+            rows: Vec::new(),
+        };
+        for row in &self.rows {
+            let Some((last, rest)) = row.split_last() else {
+                continue;
+            };
+            for (number, line) in wrap(last, room).lines().enumerate() {
+                let blank = || rest.iter().map(|_| String::new()).collect();
+                let mut cells: Vec<String> = if number == 0 { rest.to_vec() } else { blank() };
+                cells.push(line.to_owned());
+                wrapped.rows.push(cells);
+            }
+        }
+        wrapped
     }
 
     fn column_width(&self, at: usize) -> usize {
@@ -144,6 +201,28 @@ mod tests {
         let expected =
             "read mode  reads\n─────────  ─────\nlog            7\n\x1b[1mlease\x1b[0m       1234\n";
         assert_eq!(table().render(80), expected);
+    }
+
+    #[test]
+    fn optional_columns_go_first() {
+        let mut table = Table::new().text("mode").number("p99").optional().number("reads");
+        table.row(vec!["log".into(), "1.5".into(), "7".into()]);
+        assert_eq!(
+            table.render(16),
+            "mode  p99  reads\n────  ───  ─────\nlog   1.5      7\n"
+        );
+        assert_eq!(table.render(15), "mode  reads\n────  ─────\nlog       7\n");
+    }
+
+    #[test]
+    fn long_text_in_the_last_column_is_broken_into_lines() {
+        let mut table = Table::new().text("name").text("about");
+        table.row(vec![
+            "kill".into(),
+            "processes are killed by SIGKILL, and started again".into(),
+        ]);
+        let expected = "name  about\n────  ────────────────────────\nkill  processes are killed by\n      SIGKILL, and started\n      again\n";
+        assert_eq!(table.render(30), expected);
     }
 
     #[test]

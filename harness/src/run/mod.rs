@@ -1,4 +1,355 @@
 //! One run: a cluster under load and faults, judged and reported.
+//!
+//! ```text
+//! resolve ─▶ preflight ─▶ sandbox ─▶ conduct ──────────────▶ tear down ─▶ judge ─▶ write ─▶ summary
+//! options    exit 2, 4    a world     start, load, faults,     kill all     each    files    stdout
+//!                         of its own  heal, drain                           mode
+//! ```
+//!
+//! Once the run's folder exists, nothing that fails makes the run give up: it goes on to judge what was recorded,
+//! and the failure becomes part of the verdict.
 
 pub mod evidence;
+pub mod judge;
 pub mod progress;
+pub mod write;
+
+mod cluster;
+mod conduct;
+mod interrupt;
+mod load;
+mod nemesis;
+mod watch;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use splitbrain_checker::history::{DataModel, Header, History, read_native_file};
+use splitbrain_nemesis::firewall::Firewall;
+use splitbrain_nemesis::process::Death;
+use splitbrain_nemesis::sandbox::{self, Entered};
+use splitbrain_nemesis::schedule::FaultKind;
+use splitbrain_reports::results::{NemesisEvent, Results, RunVerdict};
+use tokio::runtime;
+
+use crate::catalog;
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::output;
+use crate::record::{Clock, Recorder, Tally};
+use crate::store::{self, RunFolder};
+use crate::test_file::Test;
+use crate::utc::Utc;
+use crate::workload::{place, uncovered};
+use cluster::Cluster;
+use conduct::{Aftermath, Stage};
+use evidence::Plan;
+use nemesis::NemesisLog;
+use progress::Progress;
+
+/// Carries out `test` and prints its results: as a summary, or as one line of JSON. Must be called before the
+/// program has started a thread.
+///
+/// # Errors
+/// [`Failure::Host`] if the host does not allow a run.
+pub fn run(test: &Test, json: bool) -> Result<ExitCode> {
+    preflight(test)?;
+    output::note(&format!("seed {}", test.seed));
+    match sandbox::enter() {
+        Ok(Entered::Finished(code)) => Ok(code),
+        Ok(Entered::Inside) => Ok(inside(test, json)?.into()),
+        Err(error) => {
+            let mend = error.mend().map(str::to_owned);
+            Err(Failure::Host {
+                problem: format!("no sandbox: {error}"),
+                mend,
+            })
+        }
+    }
+}
+
+/// What can be known to be missing before anything is set up.
+fn preflight(test: &Test) -> Result<()> {
+    store::check_writable(&test.store)?;
+    if !test.nemesis.contains(&FaultKind::Partition) {
+        return Ok(());
+    }
+    Firewall::find().map(drop).map_err(|error| {
+        let mend = error.mend().map(str::to_owned);
+        Failure::Host {
+            problem: format!("partitions need iptables: {error}"),
+            mend,
+        }
+    })
+}
+
+/// The run itself, inside of the sandbox.
+fn inside(test: &Test, json: bool) -> Result<Exit> {
+    let folder = RunFolder::create(
+        &test.store,
+        &test.name,
+        &Utc::now().compact(),
+        test.seed,
+        &test.nodes,
+    )?;
+    RunFolder::write(&folder.test_json(), test.to_json().as_bytes())?;
+    log_to(&folder.log())?;
+    warn_of_gaps(test);
+    // Threads beyond the clients' own work do not help: the nodes need the processors.
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| cluster::host("starting the runtime", &error))?;
+    let recorded = runtime.block_on(record(test, &folder))?;
+    let interrupted = recorded.after.interrupted;
+    let results = conclude(test, &folder, &recorded)?;
+    if json {
+        let line = serde_json::to_string(&results).expect("results are plain data");
+        output::print(&format!("{line}\n"));
+    } else {
+        output::print(&output::summary(&results, folder.path(), output::width()));
+    }
+    // A signal may have come while the run was judged.
+    let interrupted = interrupted.or(*recorded.interrupts.borrow());
+    Ok(interrupted.unwrap_or_else(|| exit(results.verdict)))
+}
+
+fn exit(verdict: RunVerdict) -> Exit {
+    match verdict {
+        RunVerdict::Pass => Exit::Pass,
+        RunVerdict::Unknown => Exit::Unknown,
+        RunVerdict::HarnessError => Exit::Host,
+        RunVerdict::Violation => Exit::Violation,
+    }
+}
+
+/// What the live part leaves, beside the files.
+struct Recorded {
+    after: Aftermath,
+    tally: Tally,
+    log: Arc<NemesisLog>,
+    deaths: Vec<Death>,
+    interrupts: tokio::sync::watch::Receiver<Option<Exit>>,
+}
+
+/// Brings the cluster up, plays the run, and takes everything down again.
+async fn record(test: &Test, folder: &RunFolder) -> Result<Recorded> {
+    let interrupts = interrupt::listen().map_err(|error| cluster::host("listening for signals", &error))?;
+    let system = catalog::system(&test.system)?;
+    let clock = Clock::start();
+    let cannot_write = |path: &Path, error: std::io::Error| Failure::not_writable(path, &error);
+    let recorder = Recorder::create(&folder.history(), &header(test), clock)
+        .map_err(|error| cannot_write(&folder.history(), error))?;
+    let log =
+        NemesisLog::create(&folder.nemesis()).map_err(|error| cannot_write(&folder.nemesis(), error))?;
+    let cluster = Arc::new(Cluster::build(test, system, folder)?);
+    let stage = Stage {
+        test,
+        cluster: Arc::clone(&cluster),
+        pen: recorder.pen(),
+        log: Arc::clone(&log),
+        interrupted: interrupts.clone(),
+        progress: Progress::start(),
+    };
+    let mut after = stage.play().await;
+    let mut tally = recorder_tally(recorder, &mut after);
+    tally.first_ok_ns = tally.first_ok_ns.filter(|first| *first >= after.cluster_start_ns);
+    let deaths = cluster.kill().unwrap_or_else(|failure| {
+        after.troubles.push(failure.to_string());
+        Vec::new()
+    });
+    after.troubles.extend(deaths.iter().map(ToString::to_string));
+    after.troubles.extend(
+        log.failure()
+            .map(|error| format!("nemesis.jsonl cannot be written: {error}")),
+    );
+    Ok(Recorded {
+        after,
+        tally,
+        log,
+        deaths,
+        interrupts,
+    })
+}
+
+fn recorder_tally(recorder: Recorder, after: &mut Aftermath) -> Tally {
+    let pen = recorder.pen();
+    recorder.finish().unwrap_or_else(|error| {
+        after
+            .troubles
+            .push(format!("the history cannot be written: {error}"));
+        pen.tally()
+    })
+}
+
+fn header(test: &Test) -> Header {
+    let read_modes = test.read_modes.iter().map(|mode| mode.name.clone()).collect();
+    Header {
+        model: DataModel::CasRegister,
+        nodes: test.nodes.clone(),
+        read_modes,
+    }
+}
+
+/// Judges what was recorded and writes everything that the run's folder holds.
+fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<Results> {
+    output::note("judging");
+    let parsed = read_native_file(&folder.history()).map_err(|error| Failure::host(error.to_string()))?;
+    let history = &parsed.history;
+    let Recorded { after, log, .. } = recorded;
+    let faults = log.faults();
+    let judgement = judge::judge(test, history, &after.latencies)?;
+    let read_modes: Vec<String> = test.read_modes.iter().map(|mode| mode.name.clone()).collect();
+    let plan = Plan {
+        nodes: test.nodes.len(),
+        weights: test.mix.weights,
+        read_modes: &read_modes,
+        faults: test.schedule.events.len(),
+    };
+    let shortfalls = evidence::shortfalls(&plan, history, &faults);
+    let (verdict, reason) = judge::run_verdict(
+        &judgement.claims,
+        &after.troubles,
+        &shortfalls,
+        after.interrupted.is_some(),
+    );
+    let load_seconds = after
+        .load_start_ns
+        .map_or(0.0, |start| write::seconds_between(start, after.load_end_ns));
+    let first_ok_ns = recorded.tally.first_ok_ns;
+    let results = Results {
+        verdict,
+        reason,
+        seed: test.seed,
+        command: test.command.clone(),
+        system: test.system.clone(),
+        mutant: test.mutant.clone(),
+        nodes: test.nodes.clone(),
+        first_ok_ms: first_ok_ns.map(|at| write::seconds_between(after.cluster_start_ns, at) * 1e3),
+        load_seconds,
+        ops: write::op_counts(history, load_seconds),
+        latency_ms: judge::latency_ms(after.latencies.all()),
+        notes: notes(test, recorded, history, &parsed.warnings),
+        claims: judgement.claims,
+        faults,
+        counterexample: judgement.counterexample,
+        check_ms: judgement.check_time.as_secs_f64() * 1e3,
+    };
+    write::write_results(folder, &results)?;
+    let nemesis = read_nemesis(&folder.nemesis())?;
+    write::write_report(folder, test, &results, history, &nemesis, &judgement.stale_reads)?;
+    Ok(results)
+}
+
+/// What a reader should know besides.
+fn notes(
+    test: &Test,
+    recorded: &Recorded,
+    history: &History,
+    warnings: &[splitbrain_checker::history::Warning],
+) -> Vec<String> {
+    let Recorded {
+        after,
+        tally,
+        log,
+        deaths,
+        ..
+    } = recorded;
+    let mut notes = vec![evidence::note(history, &log.faults())];
+    if test.rate.is_some() {
+        let waits = after.latencies.waits();
+        notes.push(format!(
+            "open loop: latencies count from the arrival of a request; requests waited {:.1} ms (p50), {:.1} ms \
+             (p99), {:.0} ms (max) for a free client, and {} were never asked",
+            waits.p50, waits.p99, waits.max, after.never_asked
+        ));
+    }
+    if tally.open() > 0 {
+        notes.push(format!(
+            "{} ops had no answer at the end and count as of unknown outcome",
+            tally.open()
+        ));
+    }
+    notes.extend(
+        deaths
+            .iter()
+            .map(|death| format!("{} died by itself", death.node)),
+    );
+    notes.extend(warnings.iter().map(|warning| format!("history.jsonl: {warning}")));
+    notes
+}
+
+/// Reads `nemesis.jsonl` as far as it has whole lines.
+///
+/// # Errors
+/// [`Failure::Input`], with the line, if one is no event.
+pub fn read_nemesis(path: &Path) -> Result<Vec<NemesisEvent>> {
+    let fail = |place: String, error: &dyn std::fmt::Display| {
+        Failure::Input(format!("{}{place}: {error}", path.display()))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| fail(String::new(), &error))?;
+    // What follows the last newline is a line that was cut off.
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let lines = (1..).zip(whole.lines());
+    lines
+        .map(|(number, line)| serde_json::from_str(line).map_err(|error| fail(format!(":{number}"), &error)))
+        .collect()
+}
+
+/// Says which nodes have no client of some read mode.
+fn warn_of_gaps(test: &Test) {
+    let placements = place(test.concurrency, test.nodes.len(), test.read_modes.len());
+    let gaps = uncovered(&placements, test.nodes.len(), test.read_modes.len());
+    if gaps.is_empty() {
+        return;
+    }
+    let enough = test.nodes.len() * test.read_modes.len();
+    output::note(&format!(
+        "note: {} client threads leave {} pairs of node and read mode without a client; {enough} would cover all",
+        test.concurrency,
+        gaps.len()
+    ));
+}
+
+fn log_to(path: &Path) -> Result<()> {
+    let file = std::fs::File::create(path).map_err(|error| Failure::not_writable(path, &error))?;
+    let log = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(std::sync::Mutex::new(file));
+    // There may be a subscriber already, in a test; the log is then its business.
+    let _ = log.try_init();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nemesis_file(text: &str) -> Result<Vec<NemesisEvent>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nemesis.jsonl");
+        std::fs::write(&path, text).unwrap();
+        read_nemesis(&path)
+    }
+
+    const LINE: &str = r#"{"type":"node","time":1,"node":"n1","role":"leader","term":2}"#;
+
+    #[test]
+    fn a_line_that_was_cut_off_is_left_out() {
+        assert_eq!(
+            nemesis_file(&format!("{LINE}\n{}", &LINE[..20])).unwrap().len(),
+            1
+        );
+        assert_eq!(nemesis_file("").unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_line_that_is_no_event_is_named() {
+        let failure = nemesis_file(&format!("{LINE}\nnonsense\n"))
+            .unwrap_err()
+            .to_string();
+        assert!(failure.contains("nemesis.jsonl:2: "), "{failure}");
+    }
+}

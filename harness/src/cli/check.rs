@@ -1,0 +1,188 @@
+//! `check`: judges histories, of whatever made them.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use splitbrain_checker::consistency::Consistency;
+use splitbrain_checker::history::{History, ReadModeId, read_native_file};
+use splitbrain_checker::linearizable::Verdict;
+use splitbrain_reports::results::{ClaimVerdict, Counterexample};
+
+use crate::catalog;
+use crate::config::CHECK_TIME_LIMIT_DEFAULT;
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::names;
+use crate::output;
+use crate::run::judge;
+use crate::units::Span;
+
+/// The arguments of `check`.
+#[derive(Args, Debug)]
+pub(super) struct CheckArgs {
+    /// The histories
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Their format [default: found out from each file]
+    #[arg(long)]
+    format: Option<Format>,
+    /// The consistency model to check against (see `list models`)
+    #[arg(
+        long,
+        value_name = "MODEL",
+        env = "SPLITBRAIN_CONSISTENCY",
+        default_value = "linearizable"
+    )]
+    consistency: String,
+    /// Judge the reads of this mode only, with all updates
+    #[arg(long, value_name = "MODE", env = "SPLITBRAIN_READ_MODE")]
+    read_mode: Option<String>,
+    /// After which time a file's verdict is unknown
+    #[arg(long, value_name = "TIME", env = "SPLITBRAIN_CHECK_TIME_LIMIT", default_value_t = CHECK_TIME_LIMIT_DEFAULT)]
+    check_time_limit: Span,
+    /// One JSON object a line, for each file
+    #[arg(long)]
+    json: bool,
+}
+
+/// The formats of histories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Format {
+    /// JSON Lines of this harness
+    Native,
+}
+
+/// What `--json` says of one file.
+#[derive(Debug, Serialize)]
+struct FileReport {
+    file: String,
+    format: Format,
+    model: &'static str,
+    consistency: &'static str,
+    ops: usize,
+    verdict: ClaimVerdict,
+    reason: String,
+    parse_ms: f64,
+    check_ms: f64,
+    counterexample: Option<Counterexample>,
+}
+
+/// Checks every file; exits by the worst.
+pub(super) fn check(args: &CheckArgs) -> Result<Exit> {
+    let model = catalog::model(&args.consistency)?;
+    let mut worst = Exit::Pass;
+    for file in &args.files {
+        let exit = match check_file(file, model, args) {
+            Ok(report) => {
+                output::print(&if args.json { json(&report) } else { prose(&report) });
+                exit(report.verdict)
+            }
+            // One bad file does not keep the others from being judged.
+            Err(failure) => {
+                output::note(&format!("error: {failure}"));
+                failure.exit()
+            }
+        };
+        worst = worst.worst(exit);
+    }
+    Ok(worst)
+}
+
+fn exit(verdict: ClaimVerdict) -> Exit {
+    match verdict {
+        ClaimVerdict::Valid => Exit::Pass,
+        ClaimVerdict::Invalid => Exit::Violation,
+        ClaimVerdict::Unknown => Exit::Unknown,
+    }
+}
+
+fn check_file(file: &Path, model: Consistency, args: &CheckArgs) -> Result<FileReport> {
+    let started = Instant::now();
+    let parsed = read_native_file(file).map_err(|error| Failure::Input(error.to_string()))?;
+    let parse_ms = started.elapsed().as_secs_f64() * 1e3;
+    for warning in &parsed.warnings {
+        output::note(&format!("note: {}: {warning}", file.display()));
+    }
+    let mode = args.read_mode.as_deref();
+    let history = match mode {
+        Some(mode) => of_mode(&parsed.history, mode, file)?,
+        None => {
+            warn_of_mixture(&parsed.history, file);
+            parsed.history
+        }
+    };
+    let started = Instant::now();
+    let checked = judge::verdict(&history, model, args.check_time_limit.0);
+    let check_ms = started.elapsed().as_secs_f64() * 1e3;
+    Ok(FileReport {
+        file: file.display().to_string(),
+        format: args.format.unwrap_or(Format::Native),
+        model: "cas-register",
+        consistency: model.name(),
+        ops: history.ops.len(),
+        verdict: judge::claim_verdict(&checked),
+        reason: judge::reason(&checked, &history),
+        parse_ms,
+        check_ms,
+        counterexample: counterexample(&checked, mode.unwrap_or(""), model),
+    })
+}
+
+/// Reads of all modes together satisfy no more than the weakest of them promises.
+fn warn_of_mixture(history: &History, file: &Path) {
+    if history.read_modes.len() > 1 {
+        output::note(&format!(
+            "note: {} mixes the read modes {}, which are judged together; --read-mode judges one",
+            file.display(),
+            history.read_modes.join(", ")
+        ));
+    }
+}
+
+fn counterexample(verdict: &Verdict, mode: &str, model: Consistency) -> Option<Counterexample> {
+    verdict
+        .counterexample()
+        .map(|found| judge::counterexample(found, mode, model))
+}
+
+fn of_mode(history: &History, mode: &str, file: &Path) -> Result<History> {
+    let found = history.read_modes.iter().position(|name| name == mode);
+    let index = found.ok_or_else(|| {
+        let what = format!("read mode of {}", file.display());
+        names::unknown(&what, mode, history.read_modes.iter().map(String::as_str))
+    })?;
+    Ok(history.for_read_mode(ReadModeId(index as u8)))
+}
+
+fn json(report: &FileReport) -> String {
+    serde_json::to_string(report).expect("a report is plain data") + "\n"
+}
+
+fn prose(report: &FileReport) -> String {
+    let FileReport {
+        file,
+        consistency,
+        ops,
+        verdict,
+        reason,
+        parse_ms,
+        check_ms,
+        ..
+    } = report;
+    let mut text = format!(
+        "{file}: {}  {consistency}, {ops} ops, read in {parse_ms:.0} ms, checked in {check_ms:.0} ms\n",
+        output::claim_badge(*verdict)
+    );
+    match &report.counterexample {
+        Some(example) => {
+            text.push('\n');
+            text.push_str(&output::counterexample(example, output::width()));
+            text.push('\n');
+        }
+        None => text.push_str(&format!("  {reason}\n")),
+    }
+    text
+}

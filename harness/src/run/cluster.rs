@@ -1,0 +1,140 @@
+//! The cluster of a run: its network and its processes.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::path::Path;
+
+use splitbrain_consensus::NodeId;
+use splitbrain_nemesis::network::Network;
+use splitbrain_nemesis::node::Node;
+use splitbrain_nemesis::process::{Death, LogFiles, NodeProcess, NodeProcesses};
+use splitbrain_systems::{NodeAddrs, NodeSpec, System};
+
+use crate::failure::{Failure, Result};
+use crate::store::RunFolder;
+use crate::test_file::Test;
+
+/// This very program, also where its file was replaced meanwhile.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+/// What nodes log: everything that explains a death, nothing of each request.
+const NODE_LOG: &str = "info";
+
+/// All nodes of a run, each in a network namespace of its own.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    network: Network,
+    processes: NodeProcesses,
+    addrs: Vec<NodeAddrs>,
+}
+
+impl Cluster {
+    /// Builds the network and prepares the processes; starts nothing. To be called inside of the sandbox.
+    ///
+    /// # Errors
+    /// [`Failure::Host`] if the host refuses something.
+    pub(super) fn build(test: &Test, system: &dyn System, folder: &RunFolder) -> Result<Self> {
+        let count = u16::try_from(test.nodes.len()).unwrap_or(u16::MAX);
+        let network = Network::new(count).map_err(|error| host("building the network", &error))?;
+        let addrs: Vec<NodeAddrs> = network
+            .nodes()
+            .iter()
+            .map(|node| NodeAddrs::at(NodeId(node.0), IpAddr::V4(network.address(*node))))
+            .collect();
+        let members: Vec<NodeId> = addrs.iter().map(|addrs| addrs.id).collect();
+        let processes = network.nodes().iter().map(|node| {
+            let folder = folder.node(&node.to_string());
+            let spec = NodeSpec {
+                binary: Path::new(THIS_PROGRAM),
+                id: NodeId(node.0),
+                nodes: &addrs,
+                members: &members,
+                data: &folder.join("data"),
+                seed: test.seed,
+                mutant: test.mutant.as_deref(),
+                options: &[],
+                log: NODE_LOG,
+            };
+            let logs = LogFiles {
+                stdout: folder.join("stdout.log"),
+                stderr: folder.join("stderr.log"),
+            };
+            NodeProcess::new(*node, system.node_command(&spec), logs, network.namespace(*node))
+                .map_err(|error| host("preparing a node", &error))
+        });
+        let processes = NodeProcesses::new(processes.collect::<Result<_>>()?);
+        Ok(Self {
+            network,
+            processes,
+            addrs,
+        })
+    }
+
+    /// Starts every node.
+    ///
+    /// # Errors
+    /// [`Failure::Host`] if one cannot be started.
+    pub(super) fn start(&self) -> Result<()> {
+        self.processes
+            .start_all()
+            .map_err(|error| host("starting the nodes", &error))
+    }
+
+    /// Kills every node that runs. Returns those that had died by themselves before.
+    ///
+    /// # Errors
+    /// [`Failure::Host`] if one cannot be killed.
+    pub(super) fn kill(&self) -> Result<Vec<Death>> {
+        self.processes
+            .kill_all()
+            .map_err(|error| host("killing the nodes", &error))
+    }
+
+    /// The nodes that have died by themselves.
+    ///
+    /// # Errors
+    /// [`Failure::Host`] if the operating system does not say.
+    pub(super) fn deaths(&self) -> Result<Vec<Death>> {
+        self.processes
+            .deaths()
+            .map_err(|error| host("watching the nodes", &error))
+    }
+
+    /// The network.
+    #[must_use]
+    pub(super) fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The processes.
+    #[must_use]
+    pub(super) fn processes(&self) -> &NodeProcesses {
+        &self.processes
+    }
+
+    /// Where the nodes listen, in their order.
+    #[must_use]
+    pub(super) fn addrs(&self) -> &[NodeAddrs] {
+        &self.addrs
+    }
+}
+
+/// A failure of the host, with all its causes in one line.
+pub(super) fn host(doing: &str, error: &dyn Error) -> Failure {
+    Failure::host(format!("{doing} failed: {}", causes(error)))
+}
+
+/// An error and what caused it.
+pub(super) fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// The node's place among the run's nodes.
+pub(super) fn node_of(addrs: &NodeAddrs) -> Node {
+    Node(addrs.id.0)
+}

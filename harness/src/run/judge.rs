@@ -1,0 +1,365 @@
+//! Judging a run: each read mode on its own sub-history against its claim, then the run as a whole.
+
+use std::time::{Duration, Instant};
+
+use splitbrain_checker::consistency::{Consistency, check_consistency, strongest_model};
+use splitbrain_checker::counterexample;
+use splitbrain_checker::history::{Action, History, OpIndex, Outcome, ReadModeId};
+use splitbrain_checker::linearizable::{Options, Verdict};
+use splitbrain_checker::staleness::{ReadStaleness, Staleness, staleness};
+use splitbrain_reports::results::{
+    Claim, ClaimVerdict, Counterexample, CounterexampleOp, LatencyMs, RunVerdict, StalenessFigures,
+};
+
+use crate::catalog;
+use crate::client::{Latencies, Quantiles};
+use crate::failure::Result;
+use crate::test_file::Test;
+
+/// What the checkers found.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// One for each read mode.
+    pub claims: Vec<Claim>,
+    /// The counterexample of the first broken claim.
+    pub counterexample: Option<Counterexample>,
+    /// The stale reads of all modes, by their positions in the whole history.
+    pub stale_reads: Vec<splitbrain_reports::ReadStaleness>,
+    /// How long it took.
+    pub check_time: Duration,
+}
+
+/// Judges every read mode of `test` on its part of `history`: all updates, and the reads of that mode alone.
+/// Leaving reads out is sound, since a linearization of all ops is one of any of them that keep the updates.
+///
+/// # Errors
+/// [`crate::failure::Failure::Usage`] if a claim is no known model.
+pub fn judge(test: &Test, history: &History, latencies: &Latencies) -> Result<Judgement> {
+    let started = Instant::now();
+    let mut judgement = Judgement {
+        claims: Vec::new(),
+        counterexample: None,
+        stale_reads: Vec::new(),
+        check_time: Duration::ZERO,
+    };
+    for (index, mode) in test.read_modes.iter().enumerate() {
+        let part = history.for_read_mode(ReadModeId(index as u8));
+        let model = catalog::model(&mode.claim)?;
+        let time_limit = test.check_time_limit.0;
+        let verdict = verdict(&part, model, time_limit);
+        let strongest = strongest(&part, model, &verdict, time_limit);
+        let staleness = staleness(&part);
+        judgement.stale_reads.extend(stale(&part, &staleness));
+        if judgement.counterexample.is_none()
+            && let Some(found) = verdict.counterexample()
+        {
+            judgement.counterexample = Some(counterexample(found, &mode.name, model));
+        }
+        judgement.claims.push(Claim {
+            system: test.system.clone(),
+            read_mode: mode.name.clone(),
+            claim: mode.claim.clone(),
+            claim_overridden: mode.claim_overridden,
+            promise: mode.promise.clone(),
+            verdict: claim_verdict(&verdict),
+            reason: reason(&verdict, &part),
+            strongest_model: strongest.map(|model| model.name().to_owned()),
+            staleness: figures(&staleness),
+            read_latency_ms: latency_ms(latencies.reads(index)),
+        });
+    }
+    judgement.stale_reads.sort_by_key(|read| read.op_index);
+    judgement.check_time = started.elapsed();
+    Ok(judgement)
+}
+
+/// Checks one history against `model` within a time limit.
+#[must_use]
+pub fn verdict(history: &History, model: Consistency, time_limit: Duration) -> Verdict {
+    check_consistency(history, model, &options(time_limit))
+}
+
+/// The strongest model that certainly holds, where `model` has the given verdict.
+fn strongest(
+    history: &History,
+    model: Consistency,
+    verdict: &Verdict,
+    time_limit: Duration,
+) -> Option<Consistency> {
+    // What satisfies the strongest model of all needs no second look.
+    if verdict.is_valid() && model == Consistency::ALL[0] {
+        return Some(model);
+    }
+    strongest_model(history, &options(time_limit))
+}
+
+fn options(time_limit: Duration) -> Options {
+    Options {
+        time_limit: Some(time_limit),
+        ..Options::default()
+    }
+}
+
+/// The verdict in the words of the results.
+#[must_use]
+pub fn claim_verdict(verdict: &Verdict) -> ClaimVerdict {
+    match verdict {
+        Verdict::Valid => ClaimVerdict::Valid,
+        Verdict::Invalid(_) => ClaimVerdict::Invalid,
+        Verdict::Unknown(_) => ClaimVerdict::Unknown,
+    }
+}
+
+/// The reason of a verdict in a sentence or two.
+#[must_use]
+pub fn reason(verdict: &Verdict, history: &History) -> String {
+    match verdict {
+        Verdict::Valid => {
+            let is_ok_read = |op: &&splitbrain_checker::history::Op| {
+                op.outcome == Outcome::Ok && op.action == Action::Read
+            };
+            let reads = history.ops.iter().filter(is_ok_read).count();
+            format!("held over {} ops, {reads} of them ok reads", history.ops.len())
+        }
+        Verdict::Invalid(counterexample) => counterexample.reason.clone(),
+        Verdict::Unknown(reason) => reason.to_string(),
+    }
+}
+
+/// Quantiles in the words of the results.
+#[must_use]
+pub fn latency_ms(latency: Quantiles) -> LatencyMs {
+    LatencyMs {
+        p50: latency.p50,
+        p99: latency.p99,
+        max: latency.max,
+    }
+}
+
+fn figures(staleness: &Staleness) -> StalenessFigures {
+    let summary = staleness.summary();
+    StalenessFigures {
+        reads: summary.reads,
+        stale_reads: summary.stale_reads,
+        stale_per_million: summary.stale_per_million,
+        versions_behind_max: summary.versions_behind_max,
+        versions_behind_p99: summary.versions_behind_p99,
+        ms_behind_max: summary.ms_behind_max,
+        ms_behind_p99: summary.ms_behind_p99,
+        future_reads: summary.future_reads,
+        phantom_reads: summary.phantom_reads,
+    }
+}
+
+/// The stale reads of a part of a history, by their positions in the whole.
+#[must_use]
+pub fn stale_reads(part: &History) -> Vec<splitbrain_reports::ReadStaleness> {
+    stale(part, &staleness(part)).collect()
+}
+
+fn stale<'a>(
+    part: &'a History,
+    staleness: &'a Staleness,
+) -> impl Iterator<Item = splitbrain_reports::ReadStaleness> + 'a {
+    staleness
+        .reads
+        .iter()
+        .filter(|read| read.is_stale())
+        .map(|read: &ReadStaleness| {
+            let ReadStaleness {
+                op, versions_behind, ..
+            } = *read;
+            let ms_behind = read.ms_behind();
+            splitbrain_reports::ReadStaleness {
+                op_index: original(part, op),
+                versions_behind,
+                ms_behind,
+            }
+        })
+}
+
+/// The index that an op of a part has in the whole.
+fn original(part: &History, op: OpIndex) -> OpIndex {
+    part.origin.get(op.0 as usize).copied().unwrap_or(op)
+}
+
+/// A counterexample in the words of the results.
+#[must_use]
+pub fn counterexample(
+    found: &counterexample::Counterexample,
+    read_mode: &str,
+    model: Consistency,
+) -> Counterexample {
+    let ops = found.ops.iter().map(|evidence| CounterexampleOp {
+        index: u64::from(evidence.index.0),
+        process: evidence.op.process.0,
+        text: evidence.op.describe(),
+        outcome: outcome_name(evidence.op.outcome).to_owned(),
+        start_ns: evidence.op.invoked_ns,
+        end_ns: if evidence.op.outcome == Outcome::Info {
+            None
+        } else {
+            evidence.op.completed_ns
+        },
+        culprit: evidence.index == found.culprit,
+    });
+    Counterexample {
+        read_mode: read_mode.to_owned(),
+        model: model.name().to_owned(),
+        key: found.key.0,
+        reason: found.reason.clone(),
+        ops: ops.collect(),
+    }
+}
+
+fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok => "ok",
+        Outcome::Fail => "fail",
+        Outcome::Info => "info",
+    }
+}
+
+/// The verdict of the whole run: a broken claim outranks a failure of the harness, which outranks everything that
+/// keeps the run from having shown enough.
+#[must_use]
+pub fn run_verdict(
+    claims: &[Claim],
+    troubles: &[String],
+    shortfalls: &[String],
+    interrupted: bool,
+) -> (RunVerdict, String) {
+    let broken: Vec<&Claim> = with_verdict(claims, ClaimVerdict::Invalid);
+    if let Some(first) = broken.first() {
+        let more = match broken.len() {
+            1 => String::new(),
+            n => format!(" ({} more claims are broken)", n - 1),
+        };
+        let Claim {
+            read_mode,
+            claim,
+            reason,
+            ..
+        } = first;
+        return (
+            RunVerdict::Violation,
+            format!("{read_mode} is not {claim}: {reason}{more}"),
+        );
+    }
+    if !troubles.is_empty() {
+        return (RunVerdict::HarnessError, troubles.join("; "));
+    }
+    let mut doubts: Vec<String> = Vec::new();
+    if interrupted {
+        doubts.push("the run was interrupted".to_owned());
+    }
+    let undecided = with_verdict(claims, ClaimVerdict::Unknown).into_iter();
+    doubts
+        .extend(undecided.map(|claim| format!("{} could not be judged: {}", claim.read_mode, claim.reason)));
+    if !interrupted {
+        // A run that was cut short misses what it had no time for, which is no news.
+        doubts.extend(shortfalls.iter().cloned());
+    }
+    if doubts.is_empty() {
+        (RunVerdict::Pass, format!("all {} claims held", claims.len()))
+    } else {
+        (RunVerdict::Unknown, doubts.join("; "))
+    }
+}
+
+fn with_verdict(claims: &[Claim], verdict: ClaimVerdict) -> Vec<&Claim> {
+    claims.iter().filter(|claim| claim.verdict == verdict).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(read_mode: &str, verdict: ClaimVerdict) -> Claim {
+        Claim {
+            system: "raft".into(),
+            read_mode: read_mode.into(),
+            claim: "linearizable".into(),
+            claim_overridden: false,
+            promise: String::new(),
+            verdict,
+            reason: "because".into(),
+            strongest_model: None,
+            staleness: StalenessFigures::default(),
+            read_latency_ms: LatencyMs::default(),
+        }
+    }
+
+    fn verdict(
+        claims: &[ClaimVerdict],
+        troubles: &[&str],
+        shortfalls: &[&str],
+        interrupted: bool,
+    ) -> (RunVerdict, String) {
+        let names = ["log", "lease", "leader-local"];
+        let claims: Vec<Claim> = names
+            .iter()
+            .zip(claims)
+            .map(|(name, verdict)| claim(name, *verdict))
+            .collect();
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        run_verdict(&claims, &owned(troubles), &owned(shortfalls), interrupted)
+    }
+
+    use ClaimVerdict::{Invalid, Unknown, Valid};
+
+    #[test]
+    fn a_pass_needs_every_claim_and_no_doubt() {
+        assert_eq!(
+            verdict(&[Valid, Valid], &[], &[], false),
+            (RunVerdict::Pass, "all 2 claims held".into())
+        );
+    }
+
+    #[test]
+    fn a_violation_outranks_everything() {
+        let (verdict, reason) = verdict(&[Valid, Invalid, Invalid], &["n1 died"], &["no writes"], true);
+        assert_eq!(verdict, RunVerdict::Violation);
+        assert_eq!(
+            reason,
+            "lease is not linearizable: because (1 more claims are broken)"
+        );
+    }
+
+    #[test]
+    fn a_trouble_outranks_a_doubt() {
+        let found = verdict(
+            &[Valid, Unknown],
+            &["n1 died; its last lines: oops"],
+            &["no writes"],
+            false,
+        );
+        assert_eq!(
+            found,
+            (RunVerdict::HarnessError, "n1 died; its last lines: oops".into())
+        );
+    }
+
+    #[test]
+    fn each_doubt_alone_makes_a_run_unknown_and_is_named() {
+        let cases: [(&[ClaimVerdict], &[&str], bool, &str); 3] = [
+            (
+                &[Valid, Unknown],
+                &[],
+                false,
+                "lease could not be judged: because",
+            ),
+            (
+                &[Valid],
+                &["nothing shows that fault 0 took effect"],
+                false,
+                "nothing shows that fault 0 took effect",
+            ),
+            (&[Valid], &[], true, "the run was interrupted"),
+        ];
+        for (claims, shortfalls, interrupted, expected) in cases {
+            let (verdict, reason) = verdict(claims, &[], shortfalls, interrupted);
+            assert_eq!((verdict, reason.as_str()), (RunVerdict::Unknown, expected));
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Whole runs of the built program, with real processes in real namespaces.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use splitbrain_reports::results::{ClaimVerdict, Results, RunVerdict};
+use tempfile::TempDir;
+
+/// How long a test waits for something that takes a second on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn splitbrain(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_splitbrain"));
+    command.args(args);
+    command
+}
+
+fn start(store: &TempDir, args: &[&str]) -> Child {
+    let store = store.path().to_str().unwrap();
+    let mut command = splitbrain(&["run", "--nodes", "3", "--store", store]);
+    command
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn latest(store: &TempDir) -> PathBuf {
+    store.path().join("latest")
+}
+
+fn results(store: &TempDir) -> Results {
+    serde_json::from_slice(&fs::read(latest(store).join("results.json")).unwrap()).unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Waits until so many bytes of history are on the disk.
+fn await_history(store: &TempDir, child: &mut Child, bytes: u64) {
+    let started = Instant::now();
+    let path = latest(store).join("history.jsonl");
+    while path.metadata().map_or(0, |file| file.len()) < bytes {
+        if let Some(status) = child.try_wait().unwrap() {
+            let mut text = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+            panic!("the run ended early with {status}: {text}");
+        }
+        assert!(started.elapsed() < PATIENCE, "no history in {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The processes whose command line names this store: the nodes of the run in it.
+fn nodes_of(store: &TempDir) -> Vec<(Pid, String)> {
+    let needle = store.path().to_str().unwrap();
+    let command_line = |pid: i32| {
+        let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
+        (text.contains(" node ") && text.contains(needle)).then_some((Pid::from_raw(pid), text))
+    };
+    let pids = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter_map(command_line).collect()
+}
+
+#[test]
+fn a_run_without_faults_passes_and_leaves_all_its_files() {
+    let store = tempfile::tempdir().unwrap();
+    let output = start(&store, &["--time-limit", "3s", "--seed", "7"])
+        .wait_with_output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("seed 7"));
+    let folder = latest(&store);
+    for file in [
+        "test.json",
+        "history.jsonl",
+        "nemesis.jsonl",
+        "results.json",
+        "report.html",
+        "splitbrain.log",
+    ] {
+        assert!(folder.join(file).is_file(), "{file}");
+    }
+    assert!(folder.join("nodes/n1/stderr.log").is_file());
+    assert!(fs::read_dir(folder.join("plots")).unwrap().count() > 3);
+    let results = results(&store);
+    assert_eq!((results.verdict, results.seed), (RunVerdict::Pass, 7));
+    assert!(
+        results.claims.len() == 6
+            && results
+                .claims
+                .iter()
+                .all(|claim| claim.verdict == ClaimVerdict::Valid)
+    );
+    assert!(nodes_of(&store).is_empty(), "nodes are left behind");
+    rejudge(&folder);
+}
+
+/// What `check` and `report` make of a stored run.
+fn rejudge(folder: &Path) {
+    let history = folder.join("history.jsonl");
+    let check = splitbrain(&["check", "--read-mode", "log", history.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert_eq!(check.status.code(), Some(0), "{}", said(&check));
+    fs::remove_file(folder.join("report.html")).unwrap();
+    let report = splitbrain(&["report", folder.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert_eq!(report.status.code(), Some(0), "{}", said(&report));
+    assert!(folder.join("report.html").is_file());
+}
+
+#[test]
+fn every_fault_of_a_schedule_is_proven_and_no_linearizable_claim_is_broken() {
+    let store = tempfile::tempdir().unwrap();
+    let args = [
+        "--nemesis",
+        "partition,kill,pause",
+        "--time-limit",
+        "10s",
+        "--seed",
+        "3",
+    ];
+    let output = start(&store, &args).wait_with_output().unwrap();
+    let results = results(&store);
+    // On a machine that is busy with other tests too few ops may get through, which is `unknown` and honest.
+    assert!(
+        matches!(results.verdict, RunVerdict::Pass | RunVerdict::Unknown),
+        "{}",
+        said(&output)
+    );
+    assert!(
+        results
+            .claims
+            .iter()
+            .all(|claim| claim.verdict == ClaimVerdict::Valid),
+        "{}",
+        said(&output)
+    );
+    assert!(results.faults.len() >= 3);
+    for fault in &results.faults {
+        assert!(
+            fault.proven && fault.stop_ns.is_some() && !fault.evidence.is_empty(),
+            "{fault:?}"
+        );
+    }
+}
+
+#[test]
+fn an_open_loop_tells_how_long_requests_waited() {
+    let store = tempfile::tempdir().unwrap();
+    let args = ["--time-limit", "2s", "--rate", "300", "--arrivals", "uniform"];
+    let output = start(&store, &args).wait_with_output().unwrap();
+    let results = results(&store);
+    // 600 arrive in 2 s; those that nobody was free for are counted in the note.
+    assert!(results.ops.total <= 601, "{}", said(&output));
+    assert!(
+        results.notes.iter().any(|note| note.starts_with("open loop: ")),
+        "{:?}",
+        results.notes
+    );
+}
+
+#[test]
+fn an_interrupted_run_heals_judges_reports_and_exits_130() {
+    let store = tempfile::tempdir().unwrap();
+    let mut child = start(&store, &["--time-limit", "10m", "--nemesis", "kill"]);
+    await_history(&store, &mut child, 100_000);
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", said(&output));
+    let results = results(&store);
+    assert_eq!(results.verdict, RunVerdict::Unknown);
+    assert!(
+        results.reason.starts_with("the run was interrupted"),
+        "{}",
+        results.reason
+    );
+    assert!(results.faults.iter().all(|fault| fault.stop_ns.is_some()));
+    assert!(latest(&store).join("report.html").is_file());
+}
+
+#[test]
+fn a_killed_harness_leaves_no_process_and_a_history_that_can_be_read() {
+    let store = tempfile::tempdir().unwrap();
+    let mut child = start(&store, &["--time-limit", "10m"]);
+    await_history(&store, &mut child, 100_000);
+    assert_eq!(nodes_of(&store).len(), 3);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let started = Instant::now();
+    while !nodes_of(&store).is_empty() {
+        assert!(started.elapsed() < PATIENCE, "nodes are left behind");
+        thread::sleep(Duration::from_millis(10));
+    }
+    let history = latest(&store).join("history.jsonl");
+    let args = ["check", "--json", "--read-mode", "log", history.to_str().unwrap()];
+    let check = splitbrain(&args).output().unwrap();
+    assert_eq!(check.status.code(), Some(0), "{}", said(&check));
+    let report: serde_json::Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert!(report["ops"].as_u64().unwrap() > 100, "{report}");
+}
+
+#[test]
+fn a_node_that_dies_by_itself_is_reported_and_not_as_a_timeout() {
+    let store = tempfile::tempdir().unwrap();
+    let mut child = start(&store, &["--time-limit", "4s"]);
+    await_history(&store, &mut child, 100_000);
+    let nodes = nodes_of(&store);
+    let (pid, _) = nodes.iter().find(|(_, line)| line.contains("--id=2 ")).unwrap();
+    kill(*pid, Signal::SIGKILL).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", said(&output));
+    let results = results(&store);
+    assert_eq!(results.verdict, RunVerdict::HarnessError);
+    assert!(
+        results.reason.contains("n2 was ended by signal 9"),
+        "{}",
+        results.reason
+    );
+}
+
+#[test]
+fn a_claim_that_a_mode_never_made_is_broken_with_a_small_counterexample() {
+    let store = tempfile::tempdir().unwrap();
+    let args = [
+        "--read-mode",
+        "follower-local",
+        "--claim",
+        "linearizable",
+        "--nemesis",
+        "partition",
+        "--time-limit",
+        "8s",
+        "--json",
+    ];
+    let output = start(&store, &args).wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let results: Results = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(results.verdict, RunVerdict::Violation);
+    let counterexample = results.counterexample.unwrap();
+    assert!(counterexample.ops.len() <= 6, "{counterexample:?}");
+    assert_eq!(counterexample.ops.iter().filter(|op| op.culprit).count(), 1);
+}
