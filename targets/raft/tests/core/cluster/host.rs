@@ -44,10 +44,6 @@ impl Node {
         }
     }
 
-    pub(super) fn pass_us(&mut self, us: u64) {
-        self.clock = self.clock.plus_micros(us);
-    }
-
     /// The name of a request of this node's present life.
     pub(super) fn request(&self, seq: u64) -> RequestId {
         RequestId {

@@ -168,11 +168,22 @@ impl Cluster {
     // Time.
 
     /// Time passes on the clocks of `ids`, and each then wakes once.
-    pub(crate) fn advance_ms(&mut self, ms: u64, ids: &[NodeId]) {
+    pub(crate) fn advance_us(&mut self, us: u64, ids: &[NodeId]) {
         for id in ids {
-            self.node_mut(*id).pass_us(ms * 1_000);
+            let node = self.node_mut(*id);
+            node.clock = node.clock.plus_micros(us);
             self.input(*id, |_| ());
         }
+    }
+
+    pub(crate) fn advance_ms(&mut self, ms: u64, ids: &[NodeId]) {
+        self.advance_us(ms * 1_000, ids);
+    }
+
+    /// How long the running node will wait before it does something by itself.
+    pub(crate) fn patience_us(&self, id: NodeId) -> u64 {
+        let core = self.core(id).expect("a running node");
+        core.deadline().micros_since(self.node(id).clock)
     }
 
     pub(crate) fn advance_all_ms(&mut self, ms: u64) {
