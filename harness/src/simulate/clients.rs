@@ -9,17 +9,8 @@ use splitbrain_consensus::{NodeId, Refusal};
 use splitbrain_service::wire::{self, ErrorCode, outcome_of};
 use splitbrain_service::{Answer, Command, Query};
 
-use crate::workload::{Completion, Generator, Mix, Placement, Request, Thread, Workload, place};
-
-/// What the clients of every seed of a campaign have in common.
-#[derive(Clone, Debug)]
-pub(super) struct Workbench {
-    pub(super) nodes: u16,
-    pub(super) read_modes: Vec<&'static str>,
-    pub(super) workload: &'static Workload,
-    pub(super) mix: Mix,
-    pub(super) threads: usize,
-}
+use super::workbench::Workbench;
+use crate::workload::{Completion, Generator, Placement, Request, Thread, place};
 
 /// One closed-loop client.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +43,7 @@ impl<M> SimClients<M> {
             read_modes: workbench
                 .read_modes
                 .iter()
-                .map(|mode| (*mode).to_owned())
+                .map(|mode| mode.name.to_owned())
                 .collect(),
             ..Header::default()
         };

@@ -7,6 +7,7 @@ mod options;
 mod protocols;
 mod report;
 mod seeds;
+mod workbench;
 
 pub use options::SimulateOptions;
 pub use protocols::{SimulatedSystem, named, simulated_systems};

@@ -6,15 +6,20 @@ use splitbrain_raft::Raft;
 use splitbrain_service::Registers;
 use splitbrain_systems::System;
 
-use super::clients::{SimClients, Workbench};
+use super::clients::SimClients;
+use super::workbench::Workbench;
 use crate::catalog;
 use crate::failure::Result;
 use crate::names;
 
+/// How far the clocks of a simulated cluster drift at most, parts per million: far more than real ones, so that
+/// what rests on their bound is put to the test. The protocols are told the same.
+pub(super) const CLOCK_DRIFT_PPM: u64 = 300_000;
 /// Settings that make a simulated run of some seconds meet what real ones meet in minutes.
 const OPTIONS: &[(&str, &str)] = &[
     ("snapshot-threshold-entries", "100"),
     ("snapshot-trailing-entries", "10"),
+    ("clock-drift-bound-ppm", "300000"),
 ];
 
 /// A system with the function that simulates it.
@@ -62,7 +67,7 @@ fn run_seed<P: Simulated + Hosted>(
     let options = P::options(mutant, &pairs).expect("the options are known, and the mutant was looked up");
     let modes = workbench.read_modes.iter();
     let modes: Vec<_> = modes
-        .map(|name| P::read_mode(name).expect("a mode that the system lists"))
+        .map(|mode| P::read_mode(mode.name).expect("a mode that the system lists"))
         .collect();
     let mut clients = SimClients::new(workbench, modes, seed);
     let outcome = simulate::<P, Registers, _>(seed, config, options, &mut clients);

@@ -9,18 +9,10 @@ use std::time::{Duration, Instant};
 use splitbrain_consensus::sim::{Failure, Outcome, SimConfig};
 use splitbrain_reports::results::Counterexample;
 
-use super::clients::Workbench;
 use super::judge::{Judgement, judge};
 use super::options::think_us_max;
-use super::protocols::SimulatedSystem;
-use crate::workload::{Mix, WORKLOADS};
-
-/// Client threads for each pair of node and read mode.
-const THREADS_PER_PLACE: usize = 1;
-/// Few keys, so that clients meet on them.
-const KEYS: usize = 5;
-/// A key is retired after so many ops.
-const OPS_PER_KEY: u64 = 200;
+use super::protocols::{CLOCK_DRIFT_PPM, SimulatedSystem};
+use super::workbench::{Workbench, threads};
 
 /// What all seeds of a hunt have in common.
 #[derive(Clone)]
@@ -28,7 +20,6 @@ pub struct Campaign {
     pub(super) system: SimulatedSystem,
     pub(super) mutant: Option<&'static str>,
     pub(super) config: SimConfig,
-    pub(super) workbench: Workbench,
     /// Whether to go on after the first failing seed.
     pub keep_going: bool,
     /// How many seeds run at the same time; one per core where it is not said.
@@ -96,29 +87,16 @@ impl Campaign {
     /// A campaign with the usual workload.
     #[must_use]
     pub fn new(system: SimulatedSystem, mutant: Option<&'static str>, nodes: u16) -> Self {
-        let read_modes: Vec<_> = system.system.read_modes().iter().map(|mode| mode.name).collect();
-        let threads = THREADS_PER_PLACE * usize::from(nodes) * read_modes.len();
-        let workbench = Workbench {
-            nodes,
-            read_modes,
-            workload: &WORKLOADS[0],
-            mix: Mix {
-                keys: KEYS,
-                ops_per_key: OPS_PER_KEY,
-                ..Mix::default()
-            },
-            threads,
-        };
         let config = SimConfig {
             nodes,
-            think_us_max: think_us_max(threads),
+            think_us_max: think_us_max(threads(nodes)),
+            clock_drift_ppm: CLOCK_DRIFT_PPM,
             ..SimConfig::default()
         };
         Self {
             system,
             mutant,
             config,
-            workbench,
             keep_going: false,
             workers: None,
         }
@@ -143,7 +121,8 @@ impl Campaign {
 
     /// Runs one seed.
     fn run(&self, seed: u64) -> (Option<Outcome>, Option<SeedFailure>) {
-        let run = || (self.system.run)(seed, &self.config, self.mutant, &self.workbench);
+        let workbench = Workbench::draw(self.system.system, self.config.nodes, seed);
+        let run = || (self.system.run)(seed, &self.config, self.mutant, &workbench);
         let (outcome, history) = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
             Ok(result) => result,
             Err(panic) => return (None, Some(SeedFailure::Panic(describe_panic(panic.as_ref())))),
@@ -151,8 +130,7 @@ impl Campaign {
         if let Some(failure) = outcome.failure.clone() {
             return (Some(outcome), Some(SeedFailure::Protocol(failure)));
         }
-        let modes: Vec<_> = self.system.system.read_modes().iter().collect();
-        let failure = match judge(&history, &modes) {
+        let failure = match judge(&history, &workbench.read_modes) {
             Judgement::Kept => None,
             Judgement::Broken(counterexample) => Some(SeedFailure::Claim(counterexample)),
             Judgement::Unknown(reason) => Some(SeedFailure::Unknown(reason)),

@@ -33,6 +33,12 @@ pub enum FaultKind {
     PauseOne,
     /// The leader stands still.
     PauseLeader,
+    /// The next node to be elected is cut off at once, alone or with one follower: what it logs reaches no quorum.
+    IsolateNewLeader,
+    /// The next node to be elected loses power within moments.
+    CrashNewLeader,
+    /// When the next term begins, random nodes lose power for an instant, just when they vote.
+    BlinkAtNewTerm,
     /// The leader is told to hand over to a random node.
     TransferLeadership,
     /// The voting members become a random set.
@@ -59,7 +65,7 @@ pub struct FaultRecord {
     pub nodes: Vec<NodeId>,
 }
 
-const FAULTS: [FaultKind; 12] = [
+const FAULTS: [FaultKind; 15] = [
     FaultKind::IsolateOne,
     FaultKind::IsolateLeader,
     FaultKind::Halves,
@@ -72,34 +78,41 @@ const FAULTS: [FaultKind; 12] = [
     FaultKind::CrashAll,
     FaultKind::PauseOne,
     FaultKind::PauseLeader,
+    FaultKind::IsolateNewLeader,
+    FaultKind::CrashNewLeader,
+    FaultKind::BlinkAtNewTerm,
 ];
 
-/// The faults of a run, by time. Each run favours a few kinds, so that over many seeds each kind meets itself
-/// and every other in quick succession as well as alone.
+/// The faults of a run, by time. Each run favours a few kinds, one pace and one length, so that over many seeds
+/// each kind meets itself and every other in quick succession as well as alone ("swarm testing", Groce and others,
+/// ISSTA 2012).
 pub fn plan_faults(rng: &mut ChaCha8Rng, safety_us: u64, reconfiguration: bool) -> Vec<PlannedFault> {
-    const GAP_US: [u64; 4] = [50_000, 200_000, 600_000, 1_500_000];
+    const FAVOURED_MAX: usize = 5;
+    const GAPS_US: [u64; 4] = [100_000, 400_000, 1_000_000, 2_500_000];
+    const LENGTHS_US: [u64; 4] = [20_000, 200_000, 600_000, 2_000_000];
+    let mut pick = |count: usize| rng.next_u32() as usize % count;
     let mut kinds: Vec<FaultKind> = FAULTS.to_vec();
-    if reconfiguration && rng.next_u32().is_multiple_of(2) {
+    if reconfiguration && pick(2) == 0 {
         kinds.extend([FaultKind::TransferLeadership, FaultKind::ChangeMembers]);
     }
-    let favoured = 1 + rng.next_u32() as usize % kinds.len();
+    let favoured = 1 + pick(FAVOURED_MAX);
     for place in 0..favoured {
-        let other = place + rng.next_u32() as usize % (kinds.len() - place);
+        let other = place + pick(kinds.len() - place);
         kinds.swap(place, other);
     }
-    let gap = GAP_US[rng.next_u32() as usize % GAP_US.len()];
+    let gap_us = GAPS_US[pick(GAPS_US.len())];
     let mut faults = Vec::new();
     let mut at_us = 500_000;
     while at_us < safety_us {
-        let kind = kinds[rng.next_u32() as usize % favoured];
-        let lasts_us =
-            1_000 + rng.next_u64() % [20_000, 300_000, 1_000_000, 3_000_000][rng.next_u32() as usize % 4];
+        let kind = kinds[pick(favoured)];
+        let length_us = LENGTHS_US[pick(LENGTHS_US.len())];
+        let lasts_us = 1_000 + pick(length_us as usize) as u64;
         faults.push(PlannedFault {
             at_us,
             lasts_us,
             kind,
         });
-        at_us += 1_000 + rng.next_u64() % (2 * gap);
+        at_us += 1_000 + pick(2 * gap_us as usize) as u64;
     }
     faults
 }
@@ -113,12 +126,16 @@ pub(super) fn cut_pairs(
     let n = shuffled.len();
     let place = |id: NodeId| shuffled.iter().position(|other| *other == id).unwrap_or(0);
     let one = match kind {
-        FaultKind::IsolateLeader => leader.unwrap_or(shuffled[0]),
+        FaultKind::IsolateLeader | FaultKind::IsolateNewLeader => leader.unwrap_or(shuffled[0]),
         _ => shuffled[0],
     };
     let half = n / 2;
+    // Whether the new leader keeps one follower hangs on the shuffle, too.
+    let companion = (place(one) % 2 == 0).then(|| shuffled[n - 1]);
+    let with_leader = |id: NodeId| id == one || Some(id) == companion;
     let drops = |from: NodeId, to: NodeId| match kind {
         FaultKind::IsolateOne | FaultKind::IsolateLeader => from == one || to == one,
+        FaultKind::IsolateNewLeader => with_leader(from) != with_leader(to),
         FaultKind::OneWay => from == one,
         FaultKind::Halves => (place(from) < half) != (place(to) < half),
         FaultKind::Bridge => {
@@ -143,6 +160,7 @@ pub(super) fn cut_pairs(
         .collect();
     let about = match kind {
         FaultKind::IsolateOne | FaultKind::IsolateLeader | FaultKind::OneWay => vec![one],
+        FaultKind::IsolateNewLeader => shuffled.iter().copied().filter(|id| with_leader(*id)).collect(),
         FaultKind::Halves | FaultKind::Bridge => shuffled[..half].to_vec(),
         _ => shuffled.to_vec(),
     };

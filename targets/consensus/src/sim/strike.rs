@@ -27,17 +27,65 @@ where
                 self.crash_some(fault)
             }
             FaultKind::PauseOne | FaultKind::PauseLeader => self.pause(fault),
+            FaultKind::IsolateNewLeader | FaultKind::CrashNewLeader | FaultKind::BlinkAtNewTerm => {
+                self.armed.push(fault);
+                return Ok(());
+            }
             FaultKind::TransferLeadership | FaultKind::ChangeMembers => self.reconfigure(fault)?,
+        };
+        self.record_fault(fault, nodes);
+        Ok(())
+    }
+
+    fn record_fault(&mut self, fault: PlannedFault, nodes: Vec<NodeId>) {
+        let planned = PlannedFault {
+            at_us: self.now_us,
+            ..fault
         };
         self.trace.line(
             self.now_us,
             format_args!("fault {:?} strikes {nodes:?}", fault.kind),
         );
-        self.faults.push(FaultRecord {
-            planned: fault,
-            nodes,
-        });
-        Ok(())
+        self.faults.push(FaultRecord { planned, nodes });
+    }
+
+    /// Lets the faults strike, within moments, that lay in wait for what has just happened.
+    pub(super) fn spring(&mut self, waits_for_it: impl Fn(FaultKind) -> bool) {
+        const MOMENTS_US: [u64; 3] = [500, 5_000, 50_000];
+        let sprung = self
+            .armed
+            .extract_if(.., |fault| waits_for_it(fault.kind))
+            .collect::<Vec<_>>();
+        for fault in sprung {
+            let moment_us = self.rng.next_u64() % MOMENTS_US[self.rng.next_u32() as usize % MOMENTS_US.len()];
+            self.queue.put(self.now_us + moment_us, Event::Ambush { fault });
+        }
+    }
+
+    /// A fault that lay in wait strikes.
+    pub(super) fn ambush(&mut self, fault: PlannedFault) {
+        if self.healed {
+            return;
+        }
+        let nodes = match fault.kind {
+            FaultKind::IsolateNewLeader => self.cut(fault),
+            FaultKind::CrashNewLeader => self.crash_some(fault),
+            _ => self.blink(),
+        };
+        self.record_fault(fault, nodes);
+    }
+
+    /// Random nodes lose power, and have it back at once.
+    fn blink(&mut self) -> Vec<NodeId> {
+        const BACK_WITHIN_US: u64 = 5_000;
+        let mut nodes = self.shuffled();
+        nodes.truncate(1 + self.rng.next_u32() as usize % nodes.len());
+        for node in &nodes {
+            self.crash(*node);
+            let back_us = self.now_us + 1 + self.rng.next_u64() % BACK_WITHIN_US;
+            self.queue.put(back_us, Event::Restart { node: *node });
+        }
+        nodes
     }
 
     fn shuffled(&mut self) -> Vec<NodeId> {
@@ -74,7 +122,7 @@ where
     fn crash_some(&mut self, fault: PlannedFault) -> Vec<NodeId> {
         let shuffled = self.shuffled();
         let nodes = match fault.kind {
-            FaultKind::CrashLeader => vec![self.leader_or_random()],
+            FaultKind::CrashLeader | FaultKind::CrashNewLeader => vec![self.leader_or_random()],
             FaultKind::CrashOne => shuffled[..1].to_vec(),
             FaultKind::CrashMinority => shuffled[..(shuffled.len() - 1) / 2].to_vec(),
             _ => shuffled,
@@ -130,6 +178,7 @@ where
         self.network.heal();
         self.network.conditions = NetworkConditions::HEALTHY;
         self.healed = true;
+        self.armed.clear();
         for id in self.shuffled() {
             self.node(id).paused_until_us = 0;
             self.queue.put(self.now_us, Event::Restart { node: id });

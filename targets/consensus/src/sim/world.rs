@@ -6,7 +6,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::sim::clients::{ClientOutcome, ClientRequest, Clients};
 use crate::sim::clock::Clock;
 use crate::sim::config::SimConfig;
-use crate::sim::faults::{FaultRecord, PlannedFault, plan_faults};
+use crate::sim::faults::{FaultKind, FaultRecord, PlannedFault, plan_faults};
 use crate::sim::invariants::{Broken, Invariants};
 use crate::sim::network::{Network, NetworkConditions};
 use crate::sim::node::{Life, Node};
@@ -89,6 +89,9 @@ pub(super) enum Event<M> {
     Strike {
         fault: PlannedFault,
     },
+    Ambush {
+        fault: PlannedFault,
+    },
     HealPartition {
         partition: u64,
     },
@@ -137,10 +140,13 @@ pub(super) struct World<'a, P: Simulated, S, C> {
     pub(super) threads: Vec<Thread>,
     pub(super) healed: bool,
     pub(super) faults: Vec<FaultRecord>,
+    /// Faults that wait for an election.
+    pub(super) armed: Vec<PlannedFault>,
     pub(super) trace: Trace,
     pub(super) stats: Stats,
     invariants: Invariants,
     sync_us_max: u64,
+    highest_term: u64,
     highest_term_led: u64,
 }
 
@@ -181,7 +187,12 @@ where
         let mut queue = EventQueue::new();
         let mut nodes = Vec::new();
         for id in (1..=config.nodes).map(NodeId) {
-            let drift = rng.next_u64() % (2 * config.clock_drift_ppm + 1);
+            // Extremes are where bounds break, so they are as likely as all between.
+            let drift = match rng.next_u32() % 4 {
+                0 => 0,
+                1 => 2 * config.clock_drift_ppm,
+                _ => rng.next_u64() % (2 * config.clock_drift_ppm + 1),
+            };
             let rate_ppm = 1_000_000 - config.clock_drift_ppm + drift;
             nodes.push(Node::new(
                 id,
@@ -219,10 +230,12 @@ where
             clients,
             healed: false,
             faults: Vec::new(),
+            armed: Vec::new(),
             trace: Trace::new(config.trace),
             stats: Stats::default(),
             invariants: Invariants::new(config.nodes),
             sync_us_max,
+            highest_term: 0,
             highest_term_led: 0,
         }
     }
@@ -275,6 +288,10 @@ where
                 Ok(())
             }
             Event::Strike { fault } => self.strike(fault),
+            Event::Ambush { fault } => {
+                self.ambush(fault);
+                Ok(())
+            }
             Event::HealPartition { partition } => {
                 if partition == self.partition {
                     self.network.heal();
@@ -447,15 +464,20 @@ where
         let node = &mut self.nodes[usize::from(id.0) - 1];
         let Some(life) = &mut node.life else { return Ok(()) };
         self.invariants.stepped(id, &life.core)?;
-        let status = life.core.status();
-        if status.leader == Some(id) && status.term > self.highest_term_led {
-            self.highest_term_led = status.term;
-            self.stats.elections += 1;
-        }
         let wake_at_us = node.clock.global(life.core.deadline()).max(self.now_us + 1);
         if wake_at_us < life.wake_at_us {
             life.wake_at_us = wake_at_us;
             self.queue.put(wake_at_us, Event::Wake { node: id });
+        }
+        let status = life.core.status();
+        if status.term > self.highest_term {
+            self.highest_term = status.term;
+            self.spring(|kind| kind == FaultKind::BlinkAtNewTerm);
+        }
+        if status.leader == Some(id) && status.term > self.highest_term_led {
+            self.highest_term_led = status.term;
+            self.stats.elections += 1;
+            self.spring(|kind| matches!(kind, FaultKind::IsolateNewLeader | FaultKind::CrashNewLeader));
         }
         Ok(())
     }

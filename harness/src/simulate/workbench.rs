@@ -1,0 +1,83 @@
+//! What the clients of one simulated run ask for. It is drawn from the seed, so that over many seeds every read
+//! mode is put to the test alone as well as among others, on one hot key as well as on several ("swarm testing",
+//! Groce and others, ISSTA 2012).
+
+use splitbrain_systems::{ReadModeInfo, System};
+
+use crate::workload::{Mix, Random, WORKLOADS, Weights, Workload};
+
+/// Client threads for each node: as many as there are read modes in the largest system.
+const THREADS_PER_NODE: usize = 6;
+/// A key is retired after so many ops.
+const OPS_PER_KEY: u64 = 200;
+/// The choices of live keys.
+const KEYS: [usize; 4] = [1, 2, 5, 5];
+/// The choices of weights, beside the default.
+const WEIGHTS: [Weights; 3] = [
+    Weights {
+        read: 75,
+        write: 20,
+        cas: 5,
+    },
+    Weights {
+        read: 25,
+        write: 70,
+        cas: 5,
+    },
+    Weights {
+        read: 40,
+        write: 20,
+        cas: 40,
+    },
+];
+
+/// The clients of one run, before they start.
+#[derive(Clone, Debug)]
+pub(super) struct Workbench {
+    pub(super) nodes: u16,
+    pub(super) read_modes: Vec<&'static ReadModeInfo>,
+    pub(super) workload: &'static Workload,
+    pub(super) mix: Mix,
+    pub(super) threads: usize,
+}
+
+impl Workbench {
+    pub(super) fn draw(system: &dyn System, nodes: u16, seed: u64) -> Self {
+        let mut random = Random::new(seed, "workbench");
+        let mut pick = |count: usize| random.below(count as u64) as usize;
+        let all = system.read_modes();
+        // Half of the runs have all modes, the others some.
+        let read_modes = match pick(2) {
+            0 => all.iter().collect(),
+            _ => {
+                let certain = pick(all.len());
+                let chosen = |at: usize, pick: &mut dyn FnMut(usize) -> usize| at == certain || pick(4) == 0;
+                let modes = all.iter().enumerate().filter(|(at, _)| chosen(*at, &mut pick));
+                modes.map(|(_, mode)| mode).collect()
+            }
+        };
+        let workload = &WORKLOADS[0];
+        let default = (workload.mix)();
+        let mix = Mix {
+            keys: KEYS[pick(KEYS.len())],
+            ops_per_key: OPS_PER_KEY,
+            weights: WEIGHTS
+                .get(pick(WEIGHTS.len() + 1))
+                .copied()
+                .unwrap_or(default.weights),
+            ..default
+        };
+        Self {
+            nodes,
+            read_modes,
+            workload,
+            mix,
+            threads: threads(nodes),
+        }
+    }
+}
+
+/// How many clients a cluster of `nodes` has.
+pub(super) fn threads(nodes: u16) -> usize {
+    THREADS_PER_NODE * usize::from(nodes)
+}
