@@ -39,7 +39,7 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
         .map(|text| catalog::mutant(system, text))
         .transpose()?;
     let nodes = node_count(options.nodes.unwrap_or(NODES_DEFAULT))?;
-    let mix = mix(&options, (workload.mix)())?;
+    let mix = mix(&options, &(workload.mix)())?;
     let concurrency = concurrency(options.concurrency, nodes, modes.len())?;
     let (rate, arrivals) = pace(options.rate, options.arrivals)?;
     let time_limit = positive("time limit", options.time_limit.unwrap_or(TIME_LIMIT_DEFAULT))?;
@@ -104,7 +104,7 @@ fn positive(what: &str, span: Span) -> Result<Span> {
     }
 }
 
-fn mix(options: &RunOptions, default: Mix) -> Result<Mix> {
+fn mix(options: &RunOptions, default: &Mix) -> Result<Mix> {
     let mix = Mix {
         weights: options.mix.unwrap_or(default.weights),
         keys: options.keys.unwrap_or(default.keys),
