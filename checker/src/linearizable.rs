@@ -120,6 +120,18 @@ pub enum Algorithm {
     WingGong,
 }
 
+impl Algorithm {
+    /// Its name, as in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zones => "zones",
+            Self::Frontier => "frontier",
+            Self::WingGong => "wing-gong",
+        }
+    }
+}
+
 /// What was found on one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyReport {

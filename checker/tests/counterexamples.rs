@@ -187,7 +187,7 @@ fn a_newer_value_followed_by_an_older_one_is_non_monotonic() {
     assert_eq!(c.class, AnomalyClass::NonMonotonicReads);
     assert_eq!(
         c.reason,
-        "process 4 read 1 3.0 ms after process 3 read 2, though 2 is newer than 1"
+        "process 4 read 1, 3.0 ms after process 3 read 2, though 2 is newer than 1"
     );
     assert_eq!(c.ops.len(), 4);
 }

@@ -1,5 +1,7 @@
 //! The native format: what is written can be read, however the file was cut, and what is wrong is named.
 
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use splitbrain_checker::history::{
     Action, Answer, DataModel, Event, EventKind, Header, HistoryBuilder, Key, NativeWriter, NodeName,
     Outcome, Parsed, Problem, ProcessId, ReadError, ReadModeId, Value, Version, Warning, read_native,
@@ -357,4 +359,36 @@ fn the_writer_refuses_ids_that_the_header_does_not_name() {
             .len(),
         1
     );
+}
+
+#[test]
+fn a_file_with_random_damage_is_read_or_refused_by_line() {
+    let whole = written();
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut below = |n: usize| (rng.next_u64() % n as u64) as usize;
+    let (mut refused, mut used) = (0, 0);
+    for _ in 0..20_000 {
+        let mut text = whole.clone();
+        for _ in 0..=below(3) {
+            let at = below(text.len());
+            match below(4) {
+                0 => text[at] = below(256) as u8,
+                1 => text[at] = b"0123456789,:[]{}\"\n"[below(18)],
+                2 => drop(text.remove(at)),
+                _ => text.insert(at, text[below(text.len())]),
+            }
+        }
+        match read(&text) {
+            Ok(parsed) => {
+                assert!(parsed.history.ops.len() <= events().len());
+                used += 1;
+            }
+            Err(error) => {
+                let lines = text.split(|b| *b == b'\n').count() as u64;
+                assert!((1..=lines).contains(&error.line), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 1_000 && used > 1_000, "{refused} refused, {used} used");
 }

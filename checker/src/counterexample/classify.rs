@@ -282,7 +282,7 @@ impl<'a> Case<'a> {
                 Shown(self.teller.seen(before.op)?),
             );
             let reason = format!(
-                "{} {} after {first}, though {new} is newer than {old}",
+                "{}, {} after {first}, though {new} is newer than {old}",
                 self.teller.sentence(self.culprit.op),
                 self.teller.gap(before.op, self.culprit.op),
             );

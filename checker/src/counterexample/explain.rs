@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use rustc_hash::FxHashMap;
+
 use super::classify::Case;
 use super::shrink::{Shrunk, prefix, shrink};
 use super::{Counterexample, EvidenceOp, Weakening};
 use crate::budget::Budget;
 use crate::history::{Action, History, Outcome, Value};
 use crate::linearizable::{Algorithm, Decision, UnknownReason, by_frontier};
-use crate::lower::{Effect, KeyOps};
+use crate::lower::{Effect, KeyOp, KeyOps};
 use crate::wing_gong;
 use crate::zones::{self, Witness};
 
@@ -107,11 +109,11 @@ fn verify(part: &KeyOps) -> Option<(Vec<Algorithm>, usize)> {
 
 /// The ops of `part` as they count.
 fn evidence(history: &History, key: &KeyOps, part: &KeyOps) -> Vec<EvidenceOp> {
-    let recorded = |position: u32| key.ops.iter().find(|op| op.op == position);
+    let recorded: FxHashMap<u32, &KeyOp> = key.ops.iter().map(|op| (op.op, op)).collect();
     let ops = part.ops.iter().map(|counted| {
         let position = counted.op as usize;
         let mut op = history.ops[position].clone();
-        let recorded = recorded(counted.op).expect("a part has no other ops than its whole");
+        let recorded = recorded[&counted.op];
         let as_write = counted.effect.observes().is_none() && recorded.effect.observes().is_some();
         let pending = counted.is_optional() && !recorded.is_optional();
         if as_write && let Action::Cas { to: Value(to), .. } = op.action {

@@ -4,7 +4,9 @@
 use rustc_hash::FxHashMap;
 use thiserror::Error;
 
-use super::{Action, Answer, Event, EventKind, Header, History, Op, OpIndex, Outcome, ProcessId};
+use super::{
+    Action, Answer, Event, EventKind, Header, History, NodeName, Op, OpIndex, Outcome, ProcessId, ReadModeId,
+};
 
 /// Why an event cannot follow the events before it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -113,7 +115,7 @@ impl HistoryBuilder {
             });
         }
         match event.kind {
-            EventKind::Invoke { .. } => self.invoke(event)?,
+            EventKind::Invoke { read_mode, node } => self.invoke(event, read_mode, node)?,
             EventKind::Ok(answer) => self.complete(event, Outcome::Ok, answer)?,
             EventKind::Fail(answer) => self.complete(event, Outcome::Fail, answer)?,
             EventKind::Info(answer) => self.complete(event, Outcome::Info, answer)?,
@@ -149,10 +151,12 @@ impl HistoryBuilder {
         self.history
     }
 
-    fn invoke(&mut self, event: &Event) -> Result<(), EventError> {
-        let EventKind::Invoke { read_mode, node } = event.kind else {
-            unreachable!("only called for an invocation")
-        };
+    fn invoke(
+        &mut self,
+        event: &Event,
+        read_mode: Option<ReadModeId>,
+        node: Option<NodeName>,
+    ) -> Result<(), EventError> {
         let process = event.process;
         let next = u32::try_from(self.history.ops.len())
             .ok()
@@ -229,7 +233,7 @@ impl History {
     /// linearizable history into one that is not, nor hide a violation among the ops that stay: so each read
     /// mode of one run can be judged on its own. Ops keep their [`OpIndex`] of this history.
     #[must_use]
-    pub fn for_read_mode(&self, mode: super::ReadModeId) -> Self {
+    pub fn for_read_mode(&self, mode: ReadModeId) -> Self {
         self.filter(|op| op.action != Action::Read || op.read_mode == Some(mode))
     }
 

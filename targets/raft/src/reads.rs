@@ -106,7 +106,7 @@ impl Raft {
         match (mode, leads) {
             (ReadMode::Log, _) => self.submit(id, Payload::Read { id, query }),
             (ReadMode::FollowerLocal, _) => {
-                if self.last_applied >= self.reader.local_floor {
+                if self.may_show_local_state() {
                     self.effect(Effect::Read { id, query });
                 } else {
                     self.refuse(id, Refusal::Unavailable);
@@ -115,6 +115,13 @@ impl Raft {
             (_, true) => self.read_as_leader(id, mode, query),
             (_, false) => self.ask_leader(id, mode, query),
         }
+    }
+
+    /// Whether clients that read only here have never seen, and will never see, this node go back: all that it
+    /// applied in an earlier life is applied again, and a crash now would lose nothing that is. The latter holds
+    /// for entries anyway; a leader's snapshot is in use before it is on disk.
+    fn may_show_local_state(&self) -> bool {
+        self.last_applied >= self.reader.local_floor && self.last_applied <= self.durable.index()
     }
 
     fn read_as_leader(&mut self, id: RequestId, mode: ReadMode, query: Vec<u8>) {

@@ -116,8 +116,9 @@ impl Raft {
             self.memberships.note(entry);
         }
         if self.log.last_index() == last.index {
+            // Until the snapshot is on disk nothing of this log is: the entries there may be others.
+            self.durable.truncated(Index(1));
             // What may have been deleted was never applied.
-            self.durable.truncated(last.index.next());
             self.reader.local_floor = self.reader.local_floor.min(last.index);
         }
         self.commit_index = self.commit_index.max(last.index);
