@@ -37,7 +37,7 @@ pub(super) struct CheckArgs {
     )]
     consistency: String,
     /// Judge the reads of this mode only, with all updates
-    #[arg(long, value_name = "MODE", env = "SPLITBRAIN_READ_MODE")]
+    #[arg(long, value_name = "MODE")]
     read_mode: Option<String>,
     /// After which time a file's verdict is unknown
     #[arg(long, value_name = "TIME", env = "SPLITBRAIN_CHECK_TIME_LIMIT", default_value_t = CHECK_TIME_LIMIT_DEFAULT)]

@@ -45,7 +45,7 @@ enum Command {
         /// The shell
         shell: Shell,
     },
-    /// Print the manual page
+    /// Print the manual pages
     Man,
     /// Run one node of a bundled system
     #[command(hide = true)]
@@ -118,10 +118,19 @@ fn run_command(args: RunArgs) -> Result<ExitCode> {
     run::run(&config::resolve(options)?, args.json)
 }
 
+/// The manual pages of the program and of each of its commands, one after the other.
 fn manual() -> Result<Exit> {
+    let mut program = Cli::command();
+    program.build();
+    let commands = program
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .cloned();
     let mut text = Vec::new();
-    let rendered = clap_mangen::Man::new(Cli::command()).render(&mut text);
-    rendered.map_err(|error| Failure::host(format!("the manual page cannot be made: {error}")))?;
+    for command in [program.clone()].into_iter().chain(commands) {
+        let rendered = clap_mangen::Man::new(command).render(&mut text);
+        rendered.map_err(|error| Failure::host(format!("the manual cannot be made: {error}")))?;
+    }
     output::print(&String::from_utf8_lossy(&text));
     Ok(Exit::Pass)
 }
