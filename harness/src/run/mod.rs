@@ -58,7 +58,7 @@ pub fn run(test: &Test, json: bool) -> Result<ExitCode> {
     match sandbox::enter() {
         Ok(Entered::Finished(code)) => Ok(code),
         Ok(Entered::Inside) => Ok(inside(test, json)?.into()),
-        Err(error) => Err(no_sandbox(error)),
+        Err(error) => Err(no_sandbox(&error)),
     }
 }
 
@@ -70,7 +70,7 @@ fn preflight(test: &Test) -> Result<()> {
     }
     let probe = sandbox::probe()
         .and_then(|probe| probe.world.map(|()| probe.firewall))
-        .map_err(no_sandbox)?;
+        .map_err(|error| no_sandbox(&error))?;
     probe.map_err(|error| {
         let mend = error.mend().map(str::to_owned);
         Failure::Host {
@@ -80,7 +80,7 @@ fn preflight(test: &Test) -> Result<()> {
     })
 }
 
-fn no_sandbox(error: SandboxError) -> Failure {
+fn no_sandbox(error: &SandboxError) -> Failure {
     let mend = error.mend().map(str::to_owned);
     Failure::Host {
         problem: format!("no sandbox: {error}"),
