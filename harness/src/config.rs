@@ -1,9 +1,11 @@
 //! From options to a test: names are looked up, gaps filled, contradictions refused.
 
+use std::collections::BTreeMap;
+
 use splitbrain_nemesis::network::NODES_MAX;
 use splitbrain_nemesis::node::Node;
 use splitbrain_nemesis::schedule::{FaultKind, Intervals, Schedule};
-use splitbrain_systems::ReadModeInfo;
+use splitbrain_systems::{ReadModeInfo, System};
 
 use crate::catalog;
 use crate::cli::RunOptions;
@@ -38,6 +40,7 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
         .as_deref()
         .map(|text| catalog::mutant(system, text))
         .transpose()?;
+    let system_options = system_options(system, &options.option)?;
     let nodes = node_count(options.nodes.unwrap_or(NODES_DEFAULT))?;
     let mix = mix(&options, &(workload.mix)())?;
     let concurrency = concurrency(options.concurrency, nodes, modes.len())?;
@@ -62,6 +65,7 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
         seed,
         system: system.name().to_owned(),
         mutant: mutant.map(|mutant| mutant.name.to_owned()),
+        options: system_options,
         threads: Test::name_threads(&placements, &nodes, &read_modes),
         nodes,
         read_modes,
@@ -80,6 +84,21 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
     };
     test.command = rerun::command(&test, modes.len() == system.read_modes().len());
     Ok(test)
+}
+
+/// The settings of the system, each once; a later one replaces an earlier.
+fn system_options(system: &dyn System, wanted: &[String]) -> Result<BTreeMap<String, String>> {
+    let mut options = BTreeMap::new();
+    for text in wanted {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(Failure::Usage(format!(
+                "`{text}` is no setting; write NAME=VALUE"
+            )));
+        };
+        system.check_option(name, value).map_err(Failure::Usage)?;
+        options.insert(name.to_owned(), value.to_owned());
+    }
+    Ok(options)
 }
 
 fn contradiction(text: impl std::fmt::Display) -> Failure {

@@ -7,6 +7,8 @@
 //! | [`workload`] | what clients ask for, and when: pure, seeded |
 //! | [`client`], [`record`] | clients, and the one recorder of what they see |
 //! | [`run`] | a run from start to verdict |
+//! | [`simulate`] | the bundled protocols under virtual time, seed by seed |
+//! | [`mutants`] | the harness against itself: planted bugs must be caught |
 //! | [`store`], [`output`] | where runs are kept, and what is said in the terminal |
 //!
 //! The harness talks to nodes by their processes, sockets and files alone. It decides no verdict on a history: the
@@ -19,11 +21,13 @@ pub mod config;
 pub mod exit;
 pub mod failure;
 pub mod host;
+pub mod mutants;
 pub mod names;
 pub mod output;
 pub mod record;
 pub mod rerun;
 pub mod run;
+pub mod simulate;
 pub mod store;
 pub mod test_file;
 pub mod units;

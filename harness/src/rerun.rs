@@ -12,6 +12,9 @@ pub fn command(test: &Test, all_read_modes: bool) -> String {
     if let Some(mutant) = &test.mutant {
         add("mutant", format!("{}/{mutant}", test.system));
     }
+    for (name, value) in &test.options {
+        add("option", format!("{name}={value}"));
+    }
     add("nodes", test.nodes.len().to_string());
     if !all_read_modes {
         let modes: Vec<&str> = test.read_modes.iter().map(|mode| mode.name.as_str()).collect();

@@ -1,5 +1,6 @@
 //! `test.json`: the whole configuration of a run, as it is used and as it is kept.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,9 @@ pub struct Test {
     pub system: String,
     /// Its planted bug, without the system's name.
     pub mutant: Option<String>,
+    /// The system's settings that differ from its own defaults.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
     /// The nodes' names.
     pub nodes: Vec<String>,
     /// The read modes in use.
@@ -135,10 +139,20 @@ impl Test {
             Some(rate) => format!("open loop, {rate} ops/s, {} arrivals", self.arrivals),
             None => "closed loop".to_owned(),
         };
+        let options = match self.options.is_empty() {
+            true => "defaults".to_owned(),
+            false => self
+                .options
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect::<Vec<_>>()
+                .join(", "),
+        };
         let mix = &self.mix;
         let rows = [
             ("system", self.system.clone()),
             ("mutant", self.mutant.clone().unwrap_or_else(|| "none".to_owned())),
+            ("options", options),
             ("nodes", self.nodes.len().to_string()),
             ("workload", self.workload.clone()),
             ("mix", mix.weights.to_string()),

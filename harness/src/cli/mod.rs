@@ -16,6 +16,8 @@ pub use options::RunOptions;
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
+use crate::mutants::{self, MutantsOptions};
+use crate::simulate::{self, SimulateOptions};
 use crate::{config, output, run};
 
 /// A consistency test harness: starts a cluster, loads it, breaks it, and judges what clients saw.
@@ -38,6 +40,10 @@ enum Command {
     Check(check::CheckArgs),
     /// Draw the page and plots of a stored run again
     Report(report::ReportArgs),
+    /// Run the bundled protocols under virtual time, seed by seed
+    Simulate(SimulateOptions),
+    /// Run a system's planted bugs, and see whether each is caught
+    Mutants(MutantsOptions),
     /// List what can be chosen by name
     List(list::ListArgs),
     /// Print completions for a shell
@@ -95,6 +101,8 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Run(args) => run_command(*args),
         Command::Check(args) => check::check(&args).map(ExitCode::from),
         Command::Report(args) => report::report(&args).map(ExitCode::from),
+        Command::Simulate(options) => simulate::simulate(&options).map(ExitCode::from),
+        Command::Mutants(options) => mutants::mutants(&options).map(ExitCode::from),
         Command::List(args) => {
             list::list(&args);
             Ok(Exit::Pass.into())

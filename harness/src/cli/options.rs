@@ -34,6 +34,15 @@ pub struct RunOptions {
         help_heading = "System"
     )]
     pub mutant: Option<String>,
+    /// A setting of the system, as it knows it; may be given several times
+    #[arg(
+        long,
+        value_name = "NAME=VALUE",
+        env = "SPLITBRAIN_OPTION",
+        value_delimiter = ',',
+        help_heading = "System"
+    )]
+    pub option: Vec<String>,
     /// How many nodes [default: 5]
     #[arg(
         long,
@@ -198,6 +207,7 @@ impl RunOptions {
         Self {
             system: self.system.or(lower.system),
             mutant: self.mutant.or(lower.mutant),
+            option: list(self.option, lower.option),
             nodes: self.nodes.or(lower.nodes),
             read_mode: list(self.read_mode, lower.read_mode),
             claim: self.claim.or(lower.claim),

@@ -41,6 +41,7 @@ impl Cluster {
             .map(|node| NodeAddrs::at(NodeId(node.0), IpAddr::V4(network.address(*node))))
             .collect();
         let members: Vec<NodeId> = addrs.iter().map(|addrs| addrs.id).collect();
+        let options: Vec<_> = test.options.clone().into_iter().collect();
         let processes = network.nodes().iter().map(|node| {
             let folder = folder.node(&node.to_string());
             let spec = NodeSpec {
@@ -51,7 +52,7 @@ impl Cluster {
                 data: &folder.join("data"),
                 seed: test.seed,
                 mutant: test.mutant.as_deref(),
-                options: &[],
+                options: &options,
                 log: NODE_LOG,
             };
             let logs = LogFiles {

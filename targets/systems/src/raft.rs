@@ -65,6 +65,12 @@ impl System for Raft {
         MUTANTS
     }
 
+    fn check_option(&self, name: &str, value: &str) -> Result<(), String> {
+        splitbrain_raft::Options::default()
+            .set(name, value)
+            .map_err(|error| error.to_string())
+    }
+
     fn node_command(&self, spec: &NodeSpec<'_>) -> Command {
         bundled_command(self.name(), spec)
     }

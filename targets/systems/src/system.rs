@@ -25,6 +25,12 @@ pub trait System: Send + Sync {
     /// The planted bugs that it can be run with.
     fn mutants(&self) -> &'static [MutantInfo];
 
+    /// Whether it knows this setting and can take this value.
+    ///
+    /// # Errors
+    /// What is wrong, with the settings that it knows.
+    fn check_option(&self, name: &str, value: &str) -> Result<(), String>;
+
     /// The command that runs one node in the foreground until SIGTERM. It prints a line that begins with
     /// `listening` to standard output when clients can connect.
     fn node_command(&self, spec: &NodeSpec<'_>) -> Command;

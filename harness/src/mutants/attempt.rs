@@ -1,0 +1,186 @@
+//! One attempt to catch a planted bug.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use splitbrain_reports::results::{Results, RunVerdict};
+
+use super::options::{Plan, Target};
+use crate::failure::{Failure, Result};
+use crate::simulate::{self, Campaign, Watcher};
+
+/// Attempts draw their seeds far enough apart that none repeats another's.
+const SEEDS_APART: u64 = 1_000_000;
+
+/// An attempt that is over.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    /// How many runs or seeds it took.
+    pub(super) runs: u64,
+    /// What they are: `runs` or `seeds`.
+    pub(super) unit: &'static str,
+    /// None where the bug escaped.
+    pub(super) caught: Option<Caught>,
+    /// Why a run had no verdict, if one had none.
+    pub(super) without_verdict: Option<String>,
+}
+
+/// How a bug was caught.
+#[derive(Clone, Debug)]
+pub(super) struct Caught {
+    /// What it showed.
+    pub(super) anomaly: String,
+    /// How long it took: in processes the time of load until the op that gave it away, in the simulator real time
+    /// until the failing seed had ended.
+    pub(super) after: Duration,
+}
+
+/// Makes attempts.
+pub(super) struct Hunter<'a> {
+    plan: &'a Plan,
+}
+
+struct Unwatched;
+
+impl Watcher for Unwatched {
+    fn seeds_done(&self, _done: u64, _failed: u64) {}
+}
+
+impl<'a> Hunter<'a> {
+    pub(super) fn new(plan: &'a Plan) -> Self {
+        Self { plan }
+    }
+
+    fn first_seed(&self, number: u32) -> u64 {
+        self.plan.seed.wrapping_add(u64::from(number) * SEEDS_APART)
+    }
+
+    /// Looks for the bug in fresh seeds of the simulator.
+    pub(super) fn in_simulator(&self, target: &Target, number: u32) -> Result<Attempt> {
+        let system = simulate::named(target.system)?;
+        let campaign = Campaign::new(system, target.mutant.map(|mutant| mutant.name), 5);
+        let first = self.first_seed(number);
+        let finding = simulate::hunt(&campaign, first..first + self.plan.seeds, &Unwatched);
+        let mut attempt = Attempt {
+            runs: finding.seeds,
+            unit: "seeds",
+            caught: None,
+            without_verdict: None,
+        };
+        if let Some(caught) = finding.caught {
+            let anomaly = simulate::anomaly(&caught.failure);
+            match caught.failure {
+                simulate::SeedFailure::Unknown(reason) => attempt.without_verdict = Some(reason),
+                _ => {
+                    attempt.caught = Some(Caught {
+                        anomaly,
+                        after: caught.after,
+                    });
+                }
+            }
+        }
+        Ok(attempt)
+    }
+
+    /// Looks for the bug in runs of real processes, until one catches it.
+    pub(super) fn in_processes(&self, target: &Target, number: u32) -> Result<Attempt> {
+        let mut attempt = Attempt {
+            runs: 0,
+            unit: "runs",
+            caught: None,
+            without_verdict: None,
+        };
+        let mut load_before = Duration::ZERO;
+        let runs = if target.mutant.is_some() {
+            self.plan.runs
+        } else {
+            1
+        };
+        for run in 0..runs {
+            let seed = self.first_seed(number).wrapping_add(u64::from(run));
+            let results = self.run(target, seed)?;
+            attempt.runs += 1;
+            match results.verdict {
+                RunVerdict::Violation => {
+                    attempt.caught = Some(caught(&results, load_before));
+                    return Ok(attempt);
+                }
+                RunVerdict::Pass => {}
+                RunVerdict::Unknown | RunVerdict::HarnessError => {
+                    attempt.without_verdict = Some(results.reason.clone());
+                }
+            }
+            load_before += Duration::from_secs_f64(results.load_seconds);
+        }
+        Ok(attempt)
+    }
+
+    /// Runs the program itself, as a person would.
+    fn run(&self, target: &Target, seed: u64) -> Result<Results> {
+        let program: PathBuf = std::env::current_exe()
+            .map_err(|error| Failure::host(format!("cannot tell where this program is: {error}")))?;
+        let mut command = Command::new(program);
+        command
+            .args([
+                "run",
+                "--json",
+                "--system",
+                target.system,
+                "--nemesis",
+                target.nemesis,
+            ])
+            .args([
+                "--time-limit",
+                &self.plan.time_limit.to_string(),
+                "--seed",
+                &seed.to_string(),
+            ])
+            .arg("--store")
+            .arg(&self.plan.store)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .stdout(Stdio::piped());
+        if let Some(mutant) = target.full_name() {
+            command.args(["--mutant", &mutant]);
+        }
+        for (name, value) in target.mutant.iter().flat_map(|mutant| mutant.options) {
+            command.args(["--option", &format!("{name}={value}")]);
+        }
+        let output = command
+            .output()
+            .map_err(|error| Failure::host(format!("cannot start a run: {error}")))?;
+        serde_json::from_slice(&output.stdout).map_err(|_| {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let tail: Vec<_> = said.lines().rev().take(5).collect();
+            let tail: Vec<_> = tail.into_iter().rev().collect();
+            Failure::host(format!(
+                "the run with seed {seed} gave no results; it said:\n{}",
+                tail.join("\n")
+            ))
+        })
+    }
+}
+
+/// What a violation showed, and when: the end of the op that cannot be explained.
+fn caught(results: &Results, load_before: Duration) -> Caught {
+    let broken = results.counterexample.as_ref();
+    let anomaly = broken.map_or("violation".to_owned(), |example| {
+        let claim = if example.read_mode.is_empty() {
+            "all reads"
+        } else {
+            &example.read_mode
+        };
+        format!("{claim} not {}", example.model)
+    });
+    let culprit = broken.and_then(|example| example.ops.iter().find(|op| op.culprit));
+    let end_ns = culprit.map(|op| op.end_ns.unwrap_or(op.start_ns));
+    let after = end_ns.map_or(
+        Duration::from_secs_f64(results.load_seconds),
+        Duration::from_nanos,
+    );
+    Caught {
+        anomaly,
+        after: load_before + after,
+    }
+}

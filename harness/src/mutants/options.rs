@@ -1,0 +1,142 @@
+//! The options of `splitbrain mutants`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use splitbrain_systems::{MutantInfo, System, Venue};
+
+use crate::catalog;
+use crate::failure::{Failure, Result};
+use crate::names;
+use crate::simulate::simulated_systems;
+use crate::units::Span;
+
+/// The faults that the clean system is run under.
+const CLEAN_NEMESIS: &str = "partition,kill,pause";
+
+/// What to run.
+#[derive(Args, Clone, Debug)]
+pub struct MutantsOptions {
+    /// The system
+    #[arg(long, value_name = "SYSTEM", default_value = "raft")]
+    pub system: String,
+    /// Only these mutants; `clean` is the system without a bug
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// How often to try to catch each
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub attempts: u32,
+    /// How long one run of real processes lasts
+    #[arg(long, value_name = "TIME", default_value = "20s")]
+    pub time_limit: Span,
+    /// How many such runs one attempt may take; it ends with the first that catches the bug
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub runs: u32,
+    /// How many seeds one attempt may take in the simulator
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub seeds: u64,
+    /// The seed of the first attempt; later ones count up
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub seed: u64,
+    /// Where the runs are kept
+    #[arg(long, value_name = "DIR", default_value = "store")]
+    pub store: PathBuf,
+    /// Look for every mutant in the simulator, whatever its own venue
+    #[arg(long)]
+    pub simulator_only: bool,
+    /// Print the table as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// One row of the table to be.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) system: &'static str,
+    /// None is the clean system.
+    pub(super) mutant: Option<MutantInfo>,
+    pub(super) venue: Venue,
+    pub(super) nemesis: &'static str,
+    pub(super) attempts: u32,
+}
+
+/// What the options ask for, checked.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) targets: Vec<Target>,
+    pub(super) time_limit: Span,
+    pub(super) runs: u32,
+    pub(super) seeds: u64,
+    pub(super) seed: u64,
+    pub(super) store: PathBuf,
+}
+
+impl Target {
+    /// The name of its row.
+    pub(super) fn name(&self) -> &'static str {
+        self.mutant.map_or("clean", |mutant| mutant.name)
+    }
+
+    /// The bug as `--mutant` takes it.
+    pub(super) fn full_name(&self) -> Option<String> {
+        self.mutant
+            .map(|mutant| format!("{}/{}", self.system, mutant.name))
+    }
+}
+
+impl MutantsOptions {
+    pub(super) fn plan(&self) -> Result<Plan> {
+        let system = catalog::system(&self.system)?;
+        for (name, zero) in [
+            ("attempts", self.attempts == 0),
+            ("runs", self.runs == 0),
+            ("seeds", self.seeds == 0),
+            ("time-limit", self.time_limit.0.is_zero()),
+        ] {
+            if zero {
+                return Err(Failure::Usage(format!("--{name} must be more than 0")));
+            }
+        }
+        let mut targets = self.all_targets(system);
+        if !self.only.is_empty() {
+            let known: Vec<_> = targets.iter().map(Target::name).collect();
+            for name in &self.only {
+                names::find("mutant", name, &known, |known| known)?;
+            }
+            targets.retain(|target| self.only.iter().any(|name| name == target.name()));
+        }
+        Ok(Plan {
+            targets,
+            time_limit: self.time_limit,
+            runs: self.runs,
+            seeds: self.seeds,
+            seed: self.seed,
+            store: self.store.clone(),
+        })
+    }
+
+    /// The clean system, in each venue, and every mutant.
+    fn all_targets(&self, system: &'static dyn System) -> Vec<Target> {
+        let target = |mutant: Option<MutantInfo>, venue, nemesis| Target {
+            system: system.name(),
+            mutant,
+            venue: if self.simulator_only {
+                Venue::Simulator
+            } else {
+                venue
+            },
+            nemesis,
+            attempts: self.attempts,
+        };
+        let mut targets = Vec::new();
+        if !self.simulator_only {
+            targets.push(target(None, Venue::Processes, CLEAN_NEMESIS));
+        }
+        if simulated_systems().any(|name| name == system.name()) {
+            targets.push(target(None, Venue::Simulator, CLEAN_NEMESIS));
+        }
+        let mutants = system.mutants().iter();
+        targets.extend(mutants.map(|mutant| target(Some(*mutant), mutant.venue, mutant.nemesis)));
+        targets
+    }
+}

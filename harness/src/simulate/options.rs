@@ -1,0 +1,148 @@
+//! The options of `splitbrain simulate`.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use clap::Args;
+use splitbrain_consensus::sim::SimConfig;
+
+use super::protocols;
+use super::seeds::Campaign;
+use crate::catalog;
+use crate::failure::{Failure, Result};
+use crate::units::Span;
+
+/// The most nodes of a simulated cluster.
+const NODES_MAX: u16 = 31;
+/// The mean time between two ops of the whole cluster.
+const OP_INTERVAL_US: u64 = 10_000;
+
+/// What to simulate.
+#[derive(Args, Clone, Debug)]
+pub struct SimulateOptions {
+    /// The system, one of those that can be simulated
+    #[arg(long, value_name = "SYSTEM", default_value = "raft")]
+    pub system: String,
+    /// Plant this bug (see `list mutants`)
+    #[arg(long, value_name = "SYSTEM/NAME")]
+    pub mutant: Option<String>,
+    /// The seeds, each a run of its own: A..B without B, or a single one
+    #[arg(long, value_name = "A..B", default_value = "0..1000")]
+    pub seeds: Seeds,
+    /// How many nodes
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub nodes: u16,
+    /// How much virtual time has faults in it, before everything heals
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub safety_time: Span,
+    /// How many seeds to run at the same time [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Go on after the first failing seed, and count them all
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Print every event of the run (a single seed only)
+    #[arg(long)]
+    pub trace: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A range of seeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seeds(pub Range<u64>);
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let number = |part: &str| {
+            part.trim()
+                .parse::<u64>()
+                .map_err(|_| format!("`{text}` is no range of seeds; write 0..1000, or 7"))
+        };
+        let range = match text.split_once("..") {
+            Some((from, to)) => number(from)?..number(to)?,
+            None => {
+                let seed = number(text)?;
+                let next = seed
+                    .checked_add(1)
+                    .ok_or_else(|| format!("the seed {seed} is too large"))?;
+                seed..next
+            }
+        };
+        if range.is_empty() {
+            return Err(format!("`{text}` holds no seed"));
+        }
+        Ok(Self(range))
+    }
+}
+
+impl fmt::Display for Seeds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.0.start, self.0.end)
+    }
+}
+
+impl SimulateOptions {
+    /// What the options ask for.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if they name something unknown, or contradict each other.
+    pub fn campaign(&self) -> Result<Campaign> {
+        let system = protocols::named(&self.system)?;
+        if self.nodes == 0 || self.nodes > NODES_MAX {
+            return Err(Failure::Usage(format!(
+                "the number of nodes must lie between 1 and {NODES_MAX}, not {}",
+                self.nodes
+            )));
+        }
+        if self.trace && self.seeds.0.end - self.seeds.0.start != 1 {
+            return Err(Failure::Usage(
+                "contradiction: --trace takes a single seed, such as --seeds 7".into(),
+            ));
+        }
+        if self.threads == Some(0) {
+            return Err(Failure::Usage("the number of threads must be at least 1".into()));
+        }
+        if self.safety_time.0.is_zero() {
+            return Err(Failure::Usage(
+                "the time with faults must be longer than 0".into(),
+            ));
+        }
+        let mutant = match &self.mutant {
+            Some(name) => Some(catalog::mutant(system.system, name)?.name),
+            None => None,
+        };
+        let mut campaign = Campaign::new(system, mutant, self.nodes);
+        campaign.config = SimConfig {
+            safety_us: u64::try_from(self.safety_time.0.as_micros()).unwrap_or(u64::MAX),
+            trace: self.trace,
+            ..campaign.config
+        };
+        campaign.keep_going = self.keep_going;
+        campaign.workers = self.threads;
+        Ok(campaign)
+    }
+}
+
+/// How long a thread pauses at most, so that `threads` of them make up the cluster's load.
+pub(super) fn think_us_max(threads: usize) -> u64 {
+    2 * OP_INTERVAL_US * threads as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_a_range_or_one() {
+        assert_eq!("0..1000".parse(), Ok(Seeds(0..1000)));
+        assert_eq!("7".parse(), Ok(Seeds(7..8)));
+        for wrong in ["", "a", "3..1", "3..3", "1..x", "-1..3"] {
+            assert!(wrong.parse::<Seeds>().is_err(), "{wrong}");
+        }
+    }
+}
