@@ -33,6 +33,7 @@ pub(super) struct CheckArgs {
         long,
         value_name = "MODEL",
         env = "SPLITBRAIN_CONSISTENCY",
+        hide_env = true,
         default_value = "linearizable"
     )]
     consistency: String,
@@ -40,7 +41,7 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "MODE")]
     read_mode: Option<String>,
     /// After which time a file's verdict is unknown
-    #[arg(long, value_name = "TIME", env = "SPLITBRAIN_CHECK_TIME_LIMIT", default_value_t = CHECK_TIME_LIMIT_DEFAULT)]
+    #[arg(long, value_name = "TIME", env = "SPLITBRAIN_CHECK_TIME_LIMIT", hide_env = true, default_value_t = CHECK_TIME_LIMIT_DEFAULT)]
     check_time_limit: Span,
     /// One JSON object a line, for each file
     #[arg(long)]

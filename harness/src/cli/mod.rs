@@ -32,9 +32,14 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 pass, 1 violation of a claim, 2 usage or configuration error, 3 unknown, 4 the harness or the host \
 failed, 5 doctor found something missing, 130 and 143 interrupted.";
 
+const VARIABLES: &str = "\
+Each of these options can also be set by a variable, --time-limit by SPLITBRAIN_TIME_LIMIT, and in a TOML file, by \
+`time-limit = \"30s\"`. A flag outranks a variable, and that the file.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a cluster under load and faults, and judge it
+    #[command(after_help = VARIABLES)]
     Run(Box<RunArgs>),
     /// Check histories
     Check(check::CheckArgs),
@@ -64,7 +69,13 @@ struct RunArgs {
     #[command(flatten)]
     options: RunOptions,
     /// A TOML file with further options, which flags and variables outrank
-    #[arg(long, value_name = "FILE", env = "SPLITBRAIN_CONFIG", help_heading = "Run")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "SPLITBRAIN_CONFIG",
+        hide_env = true,
+        help_heading = "Run"
+    )]
     config: Option<PathBuf>,
     /// Print the results as JSON, on one line
     #[arg(long, help_heading = "Run")]
