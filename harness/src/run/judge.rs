@@ -227,6 +227,7 @@ pub fn run_verdict(
     claims: &[Claim],
     troubles: &[String],
     shortfalls: &[String],
+    faults: usize,
     interrupted: bool,
 ) -> (RunVerdict, String) {
     let broken: Vec<&Claim> = with_verdict(claims, ClaimVerdict::Invalid);
@@ -261,7 +262,14 @@ pub fn run_verdict(
         doubts.extend(shortfalls.iter().cloned());
     }
     if doubts.is_empty() {
-        (RunVerdict::Pass, format!("all {} claims held", claims.len()))
+        let evidence = match faults {
+            0 => "; no fault was scheduled".to_owned(),
+            n => format!(", and each of the {n} faults is shown to have taken effect"),
+        };
+        (
+            RunVerdict::Pass,
+            format!("all {} claims held{evidence}", claims.len()),
+        )
     } else {
         (RunVerdict::Unknown, doubts.join("; "))
     }
@@ -303,7 +311,7 @@ mod tests {
             .map(|(name, verdict)| claim(name, *verdict))
             .collect();
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        run_verdict(&claims, &owned(troubles), &owned(shortfalls), interrupted)
+        run_verdict(&claims, &owned(troubles), &owned(shortfalls), 3, interrupted)
     }
 
     use ClaimVerdict::{Invalid, Unknown, Valid};
@@ -312,7 +320,10 @@ mod tests {
     fn a_pass_needs_every_claim_and_no_doubt() {
         assert_eq!(
             verdict(&[Valid, Valid], &[], &[], false),
-            (RunVerdict::Pass, "all 2 claims held".into())
+            (
+                RunVerdict::Pass,
+                "all 2 claims held, and each of the 3 faults is shown to have taken effect".into()
+            )
         );
     }
 

@@ -216,6 +216,7 @@ fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<Resu
         &judgement.claims,
         &after.troubles,
         &shortfalls,
+        faults.len(),
         after.interrupted.is_some(),
     );
     let load_seconds = after
