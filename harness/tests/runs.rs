@@ -202,6 +202,17 @@ fn an_interrupted_run_heals_judges_reports_and_exits_130() {
 }
 
 #[test]
+fn a_terminated_run_exits_143() {
+    let store = tempfile::tempdir().unwrap();
+    let mut child = start(&store, &["--time-limit", "10m"]);
+    await_history(&store, &mut child, 100_000);
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143), "{}", said(&output));
+    assert!(latest(&store).join("results.json").is_file());
+}
+
+#[test]
 fn a_killed_harness_leaves_no_process_and_a_history_that_can_be_read() {
     let store = tempfile::tempdir().unwrap();
     let mut child = start(&store, &["--time-limit", "10m"]);

@@ -154,6 +154,15 @@ fn manual() -> Result<Exit> {
     Ok(Exit::Pass)
 }
 
+/// The options in a command line of `run`.
+#[cfg(test)]
+pub(crate) fn run_options(line: &str) -> RunOptions {
+    match Cli::try_parse_from(line.split_whitespace()).unwrap().command {
+        Command::Run(args) => args.options,
+        other => panic!("not a run: {other:?}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
