@@ -5,5 +5,6 @@
 mod cluster;
 mod golden;
 mod mutants;
+mod names;
 mod paper;
 mod properties;

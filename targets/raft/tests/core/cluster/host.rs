@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use splitbrain_consensus::{
-    Effect, Incarnation, NodeId, Outgoing, Protocol, Ready, RequestId, Setup, StateMachine, Status, Time,
+    Effect, Incarnation, NodeId, Outgoing, Protocol, Ready, RequestId, Role, Setup, StateMachine, Status,
+    Time,
 };
 use splitbrain_raft::Raft;
 use splitbrain_raft::message::{Message, Record};
@@ -11,7 +12,7 @@ use splitbrain_raft::message::{Message, Record};
 use super::disk::Disk;
 use super::machine::{Names, text};
 use super::network::Envelope;
-use super::replay::Replayed;
+use super::promises::assert_durable;
 use super::{Answer, Cluster, story};
 
 /// A node: what outlives a crash, and its present life.
@@ -42,10 +43,6 @@ impl Node {
             incarnation: Incarnation(0),
             life: None,
         }
-    }
-
-    pub(super) fn pass_us(&mut self, us: u64) {
-        self.clock = self.clock.plus_micros(us);
     }
 
     /// The name of a request of this node's present life.
@@ -186,6 +183,9 @@ impl Cluster {
 
     fn send(&mut self, from: NodeId, messages: Vec<Outgoing<Message>>) {
         for (to, message) in messages {
+            if self.is_clean() {
+                assert_durable(from, to, &message, &self.synced(from), &self.written(from));
+            }
             let line = format!(
                 "  {from} to {to}: {}, but the link is cut",
                 story::message(&message)
@@ -215,7 +215,7 @@ impl Cluster {
                 command,
             } => {
                 let result = text(&machine.apply(version, &command));
-                self.tell(format!("  {id} applies {} {}", version.0, text(&command)));
+                self.note_applied(id, version.0, &text(&command));
                 if let Some(request) = origin {
                     self.note_answer(id, request, Answer::Result(result));
                 }
@@ -248,6 +248,21 @@ impl Cluster {
         }
     }
 
+    fn note_applied(&mut self, id: NodeId, index: u64, command: &str) {
+        self.tell(format!("  {id} applies {index} {command}"));
+        let first = self
+            .applied
+            .entry(index)
+            .or_insert_with(|| command.to_owned())
+            .clone();
+        if self.is_clean() {
+            assert_eq!(
+                command, first,
+                "state machine safety (figure 3), at index {index}"
+            );
+        }
+    }
+
     fn note_answer(&mut self, id: NodeId, request: RequestId, answer: Answer) {
         let seq = request.seq;
         assert_eq!(
@@ -270,6 +285,18 @@ impl Cluster {
         let after = life.core.status();
         let before = std::mem::replace(&mut life.last_told, after);
         let role = |status: &Status| (status.role, status.term, status.leader);
+        if after.role == Role::Leader {
+            let first = *self.leaders.entry(after.term).or_insert(id);
+            assert!(
+                first == id || !self.is_clean(),
+                "election safety (figure 3), t{}",
+                after.term
+            );
+        }
+        assert!(
+            after.committed >= before.committed,
+            "a commit index never goes back"
+        );
         if role(&before) != role(&after) {
             self.tell(format!("  {id} is {}", story::role(&after)));
         }
@@ -279,9 +306,13 @@ impl Cluster {
     }
 
     fn compare_with_disk(&self, id: NodeId) {
-        let node = self.node(id);
-        if let (Some(life), None) = (&node.life, self.options.mutant) {
-            Replayed::of(&node.disk.written()).assert_equals(&life.core);
+        if let (Some(life), true) = (&self.node(id).life, self.is_clean()) {
+            self.written(id).assert_equals(&life.core);
         }
+    }
+
+    /// Whether no planted bug is at work.
+    fn is_clean(&self) -> bool {
+        self.options.mutant.is_none()
     }
 }

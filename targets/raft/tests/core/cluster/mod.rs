@@ -1,11 +1,15 @@
 //! A cluster of cores, each with its host, in which nothing happens by itself: time passes on one node's clock
 //! when it is told to, and messages and syncs wait until they are asked for. What then happens is told as a
-//! [`story`], and every core's memory is compared with its disk after every step.
+//! [`story`].
+//!
+//! While no planted bug is at work every step is checked: the memory of a core against its disk, messages against
+//! what they promise, and the nodes against each other (one leader a term, one command at each index).
 
 mod disk;
 mod host;
 mod machine;
 mod network;
+mod promises;
 mod replay;
 pub(crate) mod story;
 
@@ -17,8 +21,7 @@ use splitbrain_raft::{Mutant, Options, Raft, ReadMode};
 
 use disk::Disk;
 use host::Node;
-use network::Envelope;
-pub(crate) use network::{Network, Which};
+pub(crate) use network::{Envelope, Network, Which};
 pub(crate) use replay::Replayed;
 
 /// More deliveries than this in one go, and the nodes talk in circles.
@@ -42,8 +45,10 @@ pub(crate) struct Cluster {
     requests: u64,
     answers: BTreeMap<u64, Answer>,
     story: Vec<String>,
-    /// Everything that was delivered, if it is to be remembered.
-    pub(crate) delivered: Option<Vec<(NodeId, NodeId, splitbrain_raft::message::Message)>>,
+    /// Who led each term.
+    leaders: BTreeMap<u64, NodeId>,
+    /// The command that was applied at each index.
+    applied: BTreeMap<u64, String>,
 }
 
 /// The node of that number.
@@ -52,11 +57,6 @@ pub(crate) fn n(number: u16) -> NodeId {
 }
 
 impl Cluster {
-    /// Voters `n1` to `n<voters>`, all of them running.
-    pub(crate) fn new(voters: u16) -> Self {
-        Self::with_options(voters, Options::default())
-    }
-
     pub(crate) fn with_mutant(voters: u16, mutant: Option<Mutant>) -> Self {
         Self::with_options(
             voters,
@@ -67,6 +67,7 @@ impl Cluster {
         )
     }
 
+    /// Voters `n1` to `n<voters>`, all of them running.
     pub(crate) fn with_options(voters: u16, options: Options) -> Self {
         let members: Vec<_> = (1..=voters).map(NodeId).collect();
         let mut cluster = Self {
@@ -77,7 +78,8 @@ impl Cluster {
             requests: 0,
             answers: BTreeMap::new(),
             story: Vec::new(),
-            delivered: None,
+            leaders: BTreeMap::new(),
+            applied: BTreeMap::new(),
             members: members.clone(),
         };
         for id in members {
@@ -146,8 +148,12 @@ impl Cluster {
     }
 
     /// What the node would find on its disk after a crash now.
-    pub(crate) fn synced(&self, id: NodeId) -> Replayed {
-        Replayed::of(self.node(id).disk.synced())
+    pub(crate) fn synced_records(&self, id: NodeId) -> &[Record] {
+        self.node(id).disk.synced()
+    }
+
+    fn synced(&self, id: NodeId) -> Replayed {
+        Replayed::of(self.synced_records(id))
     }
 
     /// The terms of the entries on the node's disk, as the paper draws logs.
@@ -168,11 +174,22 @@ impl Cluster {
     // Time.
 
     /// Time passes on the clocks of `ids`, and each then wakes once.
-    pub(crate) fn advance_ms(&mut self, ms: u64, ids: &[NodeId]) {
+    pub(crate) fn advance_us(&mut self, us: u64, ids: &[NodeId]) {
         for id in ids {
-            self.node_mut(*id).pass_us(ms * 1_000);
+            let node = self.node_mut(*id);
+            node.clock = node.clock.plus_micros(us);
             self.input(*id, |_| ());
         }
+    }
+
+    pub(crate) fn advance_ms(&mut self, ms: u64, ids: &[NodeId]) {
+        self.advance_us(ms * 1_000, ids);
+    }
+
+    /// How long the running node will wait before it does something by itself.
+    pub(crate) fn patience_us(&self, id: NodeId) -> u64 {
+        let core = self.core(id).expect("a running node");
+        core.deadline().micros_since(self.node(id).clock)
     }
 
     pub(crate) fn advance_all_ms(&mut self, ms: u64) {
@@ -228,12 +245,9 @@ impl Cluster {
         }
     }
 
-    fn hand_over(&mut self, envelope: Envelope) {
+    pub(crate) fn hand_over(&mut self, envelope: Envelope) {
         self.tell(story_of(&envelope));
         let Envelope { from, to, message } = envelope;
-        if let Some(delivered) = &mut self.delivered {
-            delivered.push((from, to, message.clone()));
-        }
         self.input(to, |core| core.receive(from, message));
     }
 
@@ -297,11 +311,6 @@ impl Cluster {
         let mut taken = false;
         self.input(id, |core| taken = core.transfer_leadership(to));
         taken
-    }
-
-    /// A message reaches the node from outside the network.
-    pub(crate) fn inject(&mut self, from: NodeId, to: NodeId, message: splitbrain_raft::message::Message) {
-        self.input(to, |core| core.receive(from, message));
     }
 
     /// Replaces the node's disk and starts it from that: at `term`, with entries of these terms. The command of

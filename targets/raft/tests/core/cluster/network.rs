@@ -109,6 +109,12 @@ impl Network {
         taken
     }
 
+    /// Takes the message at this place among those on their way, counted round and round.
+    pub(crate) fn take_nth(&mut self, place: usize) -> Option<Envelope> {
+        let place = place.checked_rem(self.on_their_way.len())?;
+        self.on_their_way.remove(place)
+    }
+
     /// Repeats the messages that `which` includes: the copies come last.
     pub(crate) fn duplicate(&mut self, which: &Which) -> usize {
         let limit = which.count.unwrap_or(usize::MAX);

@@ -231,9 +231,9 @@ fn log_line(cluster: &Cluster, id: NodeId) -> String {
         )
     });
     let entries = written.entries.values().map(story::entry);
-    format!(
-        "{id}: t{} vote {vote}; {}",
-        written.term,
-        story::list(snapshot.into_iter().chain(entries))
-    )
+    let mut log = story::list(snapshot.into_iter().chain(entries));
+    if log.is_empty() {
+        log = "no entries".into();
+    }
+    format!("{id}: t{} vote {vote}; {log}", written.term)
 }
