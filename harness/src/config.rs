@@ -22,6 +22,8 @@ const TIME_LIMIT_DEFAULT: Span = Span::seconds(30);
 /// Longer than an election takes, so that an op that waits one out still gets its answer.
 pub(crate) const OP_TIMEOUT_DEFAULT: Span = Span::seconds(2);
 pub(crate) const CHECK_TIME_LIMIT_DEFAULT: Span = Span::seconds(60);
+/// Where runs are kept.
+pub(crate) const STORE_DEFAULT: &str = "store";
 /// The least threads per node where no concurrency is asked for.
 const THREADS_PER_NODE_MIN: usize = 2;
 /// The greatest rate of an open loop: more than the recorder can take.
@@ -79,7 +81,7 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
         check_time_limit,
         nemesis,
         schedule,
-        store: options.store.unwrap_or_else(|| "store".into()),
+        store: options.store.unwrap_or_else(|| STORE_DEFAULT.into()),
         host: HostFacts::gather(),
     };
     test.command = rerun::command(&test, modes.len() == system.read_modes().len());
@@ -180,7 +182,7 @@ fn judged(modes: &[&ReadModeInfo], claim: Option<&str>) -> Result<Vec<JudgedMode
 }
 
 fn name(wanted: Option<String>, system: &str, workload: &str) -> Result<String> {
-    let name = wanted.unwrap_or_else(|| format!("{system}-{workload}"));
+    let name = wanted.unwrap_or_else(|| default_name(system, workload));
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.starts_with('.') || name == "latest" || !name.chars().all(plain) {
         let text =
@@ -190,9 +192,80 @@ fn name(wanted: Option<String>, system: &str, workload: &str) -> Result<String> 
     Ok(name)
 }
 
+/// The name of a run that was given none.
+pub(crate) fn default_name(system: &str, workload: &str) -> String {
+    format!("{system}-{workload}")
+}
+
 /// A fresh seed. It is kept short, so that people can type it, and JavaScript and JSON can hold it exactly.
 fn draw_seed() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     // The standard library seeds these from the operating system.
     u64::from(RandomState::new().hash_one(0_u8) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::run_options;
+
+    fn test(line: &str) -> Test {
+        resolve(run_options(line)).unwrap()
+    }
+
+    #[test]
+    fn same_seed_same_schedule() {
+        let line = "splitbrain run --nemesis partition,kill,pause --seed";
+        assert_eq!(
+            test(&format!("{line} 5")).schedule,
+            test(&format!("{line} 5")).schedule
+        );
+        assert_ne!(
+            test(&format!("{line} 5")).schedule,
+            test(&format!("{line} 6")).schedule
+        );
+    }
+
+    #[test]
+    fn by_default_every_node_has_a_client_of_every_read_mode() {
+        let test = test("splitbrain run --nodes 5");
+        let mut pairs: Vec<_> = test
+            .threads
+            .iter()
+            .map(|thread| (&thread.node, &thread.read_mode))
+            .collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        assert_eq!(pairs.len(), test.nodes.len() * test.read_modes.len());
+    }
+
+    #[test]
+    fn a_claim_is_overridden_only_where_it_differs() {
+        let test = test("splitbrain run --read-mode log,leader-local --claim linearizable");
+        let overridden: Vec<bool> = test.read_modes.iter().map(|mode| mode.claim_overridden).collect();
+        assert_eq!(overridden, [false, true]);
+    }
+
+    #[test]
+    fn every_systems_claims_are_models_of_the_checker() {
+        for system in splitbrain_systems::systems() {
+            for mode in system.read_modes() {
+                assert!(
+                    catalog::model(mode.claim).is_ok(),
+                    "{} of {}",
+                    mode.name,
+                    system.name()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_test_survives_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.json");
+        let test = test("splitbrain run --nemesis partition --rate 10 --claim linearizable");
+        std::fs::write(&path, test.to_json()).unwrap();
+        assert_eq!(Test::read(&path).unwrap(), test);
+    }
 }

@@ -1,6 +1,8 @@
 //! The command that runs a test again.
 
-use crate::config::{CHECK_TIME_LIMIT_DEFAULT, OP_TIMEOUT_DEFAULT};
+use std::path::Path;
+
+use crate::config::{CHECK_TIME_LIMIT_DEFAULT, OP_TIMEOUT_DEFAULT, STORE_DEFAULT, default_name};
 use crate::test_file::Test;
 use crate::workload::{Mix, Workload};
 
@@ -53,6 +55,51 @@ pub fn command(test: &Test, all_read_modes: bool) -> String {
     if test.check_time_limit != CHECK_TIME_LIMIT_DEFAULT {
         add("check-time-limit", test.check_time_limit.to_string());
     }
+    if test.name != default_name(&test.system, &test.workload) {
+        add("name", test.name.clone());
+    }
+    if test.store != Path::new(STORE_DEFAULT) {
+        add("store", quoted(&test.store.display().to_string()));
+    }
     add("seed", test.seed.to_string());
     line.join(" ")
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::run_options;
+    use crate::config::resolve;
+
+    #[test]
+    fn words_that_a_shell_would_break_are_quoted() {
+        assert_eq!(super::quoted("/var/runs-1"), "/var/runs-1");
+        assert_eq!(super::quoted("my runs"), "'my runs'");
+        assert_eq!(super::quoted("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn the_command_of_a_test_gives_the_same_test() {
+        let lines = [
+            "splitbrain run",
+            "splitbrain run --nodes 3 --read-mode lease,log --claim ordered-sequential --mutant raft/commit-older-term",
+            "splitbrain run --rate 250.5 --arrivals uniform --nemesis kill,partition --time-limit 12s --seed 9",
+            "splitbrain run --mix read=1,write=2 --keys 3 --ops-per-key 7 --key-distribution zipf --concurrency 2n",
+            "splitbrain run --op-timeout 500ms --check-time-limit 5s --name mine",
+        ];
+        for line in lines {
+            let test = resolve(run_options(line)).unwrap();
+            let mut again = resolve(run_options(&test.command)).unwrap();
+            again.started.clone_from(&test.started);
+            assert_eq!(again, test, "{line}");
+        }
+    }
 }

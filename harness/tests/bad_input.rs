@@ -280,3 +280,16 @@ fn lists_are_there_for_people_and_for_scripts() {
         }
     }
 }
+
+#[test]
+fn completions_and_manual_come_from_the_same_definitions() {
+    for args in [&["completions", "bash"][..], &["man"]] {
+        let output = splitbrain(args);
+        assert_eq!(output.status.code(), Some(0));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            text.contains("nemesis") && text.contains("consistency"),
+            "{args:?}"
+        );
+    }
+}

@@ -33,14 +33,15 @@ pub(super) struct CheckArgs {
         long,
         value_name = "MODEL",
         env = "SPLITBRAIN_CONSISTENCY",
+        hide_env = true,
         default_value = "linearizable"
     )]
     consistency: String,
     /// Judge the reads of this mode only, with all updates
-    #[arg(long, value_name = "MODE", env = "SPLITBRAIN_READ_MODE")]
+    #[arg(long, value_name = "MODE")]
     read_mode: Option<String>,
     /// After which time a file's verdict is unknown
-    #[arg(long, value_name = "TIME", env = "SPLITBRAIN_CHECK_TIME_LIMIT", default_value_t = CHECK_TIME_LIMIT_DEFAULT)]
+    #[arg(long, value_name = "TIME", env = "SPLITBRAIN_CHECK_TIME_LIMIT", hide_env = true, default_value_t = CHECK_TIME_LIMIT_DEFAULT)]
     check_time_limit: Span,
     /// One JSON object a line, for each file
     #[arg(long)]

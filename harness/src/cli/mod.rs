@@ -32,9 +32,14 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 pass, 1 violation of a claim, 2 usage or configuration error, 3 unknown, 4 the harness or the host \
 failed, 5 doctor found something missing, 130 and 143 interrupted.";
 
+const VARIABLES: &str = "\
+Each of these options can also be set by a variable, --time-limit by SPLITBRAIN_TIME_LIMIT, and in a TOML file, by \
+`time-limit = \"30s\"`. A flag outranks a variable, and that the file.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a cluster under load and faults, and judge it
+    #[command(after_help = VARIABLES)]
     Run(Box<RunArgs>),
     /// Check histories
     Check(check::CheckArgs),
@@ -51,7 +56,7 @@ enum Command {
         /// The shell
         shell: Shell,
     },
-    /// Print the manual page
+    /// Print the manual pages
     Man,
     /// Run one node of a bundled system
     #[command(hide = true)]
@@ -64,7 +69,13 @@ struct RunArgs {
     #[command(flatten)]
     options: RunOptions,
     /// A TOML file with further options, which flags and variables outrank
-    #[arg(long, value_name = "FILE", env = "SPLITBRAIN_CONFIG", help_heading = "Run")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "SPLITBRAIN_CONFIG",
+        hide_env = true,
+        help_heading = "Run"
+    )]
     config: Option<PathBuf>,
     /// Print the results as JSON, on one line
     #[arg(long, help_heading = "Run")]
@@ -126,12 +137,30 @@ fn run_command(args: RunArgs) -> Result<ExitCode> {
     run::run(&config::resolve(options)?, args.json)
 }
 
+/// The manual pages of the program and of each of its commands, one after the other.
 fn manual() -> Result<Exit> {
+    let mut program = Cli::command();
+    program.build();
+    let commands = program
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .cloned();
     let mut text = Vec::new();
-    let rendered = clap_mangen::Man::new(Cli::command()).render(&mut text);
-    rendered.map_err(|error| Failure::host(format!("the manual page cannot be made: {error}")))?;
+    for command in [program.clone()].into_iter().chain(commands) {
+        let rendered = clap_mangen::Man::new(command).render(&mut text);
+        rendered.map_err(|error| Failure::host(format!("the manual cannot be made: {error}")))?;
+    }
     output::print(&String::from_utf8_lossy(&text));
     Ok(Exit::Pass)
+}
+
+/// The options in a command line of `run`.
+#[cfg(test)]
+pub(crate) fn run_options(line: &str) -> RunOptions {
+    match Cli::try_parse_from(line.split_whitespace()).unwrap().command {
+        Command::Run(args) => args.options,
+        other => panic!("not a run: {other:?}"),
+    }
 }
 
 #[cfg(test)]

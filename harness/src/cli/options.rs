@@ -18,11 +18,12 @@ use crate::workload::{KeyDistribution, Spacing, Weights};
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct RunOptions {
-    /// The system under test
+    /// The system under test [default: raft]
     #[arg(
         long,
         value_name = "SYSTEM",
         env = "SPLITBRAIN_SYSTEM",
+        hide_env = true,
         help_heading = "System"
     )]
     pub system: Option<String>,
@@ -31,6 +32,7 @@ pub struct RunOptions {
         long,
         value_name = "SYSTEM/NAME",
         env = "SPLITBRAIN_MUTANT",
+        hide_env = true,
         help_heading = "System"
     )]
     pub mutant: Option<String>,
@@ -39,6 +41,7 @@ pub struct RunOptions {
         long,
         value_name = "NAME=VALUE",
         env = "SPLITBRAIN_OPTION",
+        hide_env = true,
         value_delimiter = ',',
         help_heading = "System"
     )]
@@ -48,6 +51,7 @@ pub struct RunOptions {
         long,
         value_name = "N",
         env = "SPLITBRAIN_NODES",
+        hide_env = true,
         allow_negative_numbers = true,
         help_heading = "System"
     )]
@@ -57,12 +61,19 @@ pub struct RunOptions {
         long,
         value_name = "MODE,…",
         env = "SPLITBRAIN_READ_MODE",
+        hide_env = true,
         value_delimiter = ',',
         help_heading = "System"
     )]
     pub read_mode: Vec<String>,
     /// Judge the read modes against this consistency model instead of their own claims
-    #[arg(long, value_name = "MODEL", env = "SPLITBRAIN_CLAIM", help_heading = "System")]
+    #[arg(
+        long,
+        value_name = "MODEL",
+        env = "SPLITBRAIN_CLAIM",
+        hide_env = true,
+        help_heading = "System"
+    )]
     pub claim: Option<String>,
 
     /// The workload [default: register]
@@ -70,6 +81,7 @@ pub struct RunOptions {
         long,
         value_name = "WORKLOAD",
         env = "SPLITBRAIN_WORKLOAD",
+        hide_env = true,
         help_heading = "Load"
     )]
     pub workload: Option<String>,
@@ -78,6 +90,7 @@ pub struct RunOptions {
         long,
         value_name = "N|Nn",
         env = "SPLITBRAIN_CONCURRENCY",
+        hide_env = true,
         allow_negative_numbers = true,
         help_heading = "Load"
     )]
@@ -87,6 +100,7 @@ pub struct RunOptions {
         long,
         value_name = "OPS/S",
         env = "SPLITBRAIN_RATE",
+        hide_env = true,
         allow_negative_numbers = true,
         help_heading = "Load"
     )]
@@ -96,11 +110,18 @@ pub struct RunOptions {
         long,
         value_name = "SPACING",
         env = "SPLITBRAIN_ARRIVALS",
+        hide_env = true,
         help_heading = "Load"
     )]
     pub arrivals: Option<Spacing>,
     /// Relative frequencies of the actions, as read=50,write=35,cas=15
-    #[arg(long, value_name = "MIX", env = "SPLITBRAIN_MIX", help_heading = "Load")]
+    #[arg(
+        long,
+        value_name = "MIX",
+        env = "SPLITBRAIN_MIX",
+        hide_env = true,
+        help_heading = "Load"
+    )]
     #[serde(deserialize_with = "weights")]
     pub mix: Option<Weights>,
     /// How many keys are live at once
@@ -108,6 +129,7 @@ pub struct RunOptions {
         long,
         value_name = "N",
         env = "SPLITBRAIN_KEYS",
+        hide_env = true,
         allow_negative_numbers = true,
         help_heading = "Load"
     )]
@@ -117,6 +139,7 @@ pub struct RunOptions {
         long,
         value_name = "N",
         env = "SPLITBRAIN_OPS_PER_KEY",
+        hide_env = true,
         allow_negative_numbers = true,
         help_heading = "Load"
     )]
@@ -126,6 +149,7 @@ pub struct RunOptions {
         long,
         value_name = "HOW",
         env = "SPLITBRAIN_KEY_DISTRIBUTION",
+        hide_env = true,
         help_heading = "Load"
     )]
     pub key_distribution: Option<KeyDistribution>,
@@ -134,6 +158,7 @@ pub struct RunOptions {
         long,
         value_name = "TIME",
         env = "SPLITBRAIN_OP_TIMEOUT",
+        hide_env = true,
         allow_hyphen_values = true,
         help_heading = "Load"
     )]
@@ -144,6 +169,7 @@ pub struct RunOptions {
         long,
         value_name = "FAULT,…",
         env = "SPLITBRAIN_NEMESIS",
+        hide_env = true,
         value_delimiter = ',',
         help_heading = "Faults"
     )]
@@ -154,6 +180,7 @@ pub struct RunOptions {
         long,
         value_name = "TIME",
         env = "SPLITBRAIN_TIME_LIMIT",
+        hide_env = true,
         allow_hyphen_values = true,
         help_heading = "Run"
     )]
@@ -163,6 +190,7 @@ pub struct RunOptions {
         long,
         value_name = "TIME",
         env = "SPLITBRAIN_CHECK_TIME_LIMIT",
+        hide_env = true,
         allow_hyphen_values = true,
         help_heading = "Run"
     )]
@@ -172,15 +200,28 @@ pub struct RunOptions {
         long,
         value_name = "N",
         env = "SPLITBRAIN_SEED",
+        hide_env = true,
         allow_negative_numbers = true,
         help_heading = "Run"
     )]
     pub seed: Option<u64>,
     /// The run's name in the store [default: SYSTEM-WORKLOAD]
-    #[arg(long, value_name = "NAME", env = "SPLITBRAIN_NAME", help_heading = "Run")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "SPLITBRAIN_NAME",
+        hide_env = true,
+        help_heading = "Run"
+    )]
     pub name: Option<String>,
     /// Where runs are kept [default: store]
-    #[arg(long, value_name = "DIR", env = "SPLITBRAIN_STORE", help_heading = "Run")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "SPLITBRAIN_STORE",
+        hide_env = true,
+        help_heading = "Run"
+    )]
     pub store: Option<PathBuf>,
 }
 

@@ -122,9 +122,9 @@ fn faults(faults: &[Fault]) -> String {
         .map(|kind| format!("{} {kind}", count(kind)))
         .collect();
     format!(
-        "{} faults ({}), {proven} of them proven to have taken effect",
-        faults.len(),
-        list.join(", ")
+        "faults: {}; {proven} of {} proven to have taken effect",
+        list.join(", "),
+        faults.len()
     )
 }
 

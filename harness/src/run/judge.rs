@@ -227,6 +227,7 @@ pub fn run_verdict(
     claims: &[Claim],
     troubles: &[String],
     shortfalls: &[String],
+    faults: usize,
     interrupted: bool,
 ) -> (RunVerdict, String) {
     let broken: Vec<&Claim> = with_verdict(claims, ClaimVerdict::Invalid);
@@ -261,7 +262,14 @@ pub fn run_verdict(
         doubts.extend(shortfalls.iter().cloned());
     }
     if doubts.is_empty() {
-        (RunVerdict::Pass, format!("all {} claims held", claims.len()))
+        let evidence = match faults {
+            0 => "; no fault was scheduled".to_owned(),
+            n => format!(", and each of the {n} faults is shown to have taken effect"),
+        };
+        (
+            RunVerdict::Pass,
+            format!("all {} claims held{evidence}", claims.len()),
+        )
     } else {
         (RunVerdict::Unknown, doubts.join("; "))
     }
@@ -273,6 +281,8 @@ fn with_verdict(claims: &[Claim], verdict: ClaimVerdict) -> Vec<&Claim> {
 
 #[cfg(test)]
 mod tests {
+    use splitbrain_checker::history::{Key, NodeName, Op, ProcessId, Value, Version};
+
     use super::*;
 
     fn claim(read_mode: &str, verdict: ClaimVerdict) -> Claim {
@@ -303,16 +313,91 @@ mod tests {
             .map(|(name, verdict)| claim(name, *verdict))
             .collect();
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        run_verdict(&claims, &owned(troubles), &owned(shortfalls), interrupted)
+        run_verdict(&claims, &owned(troubles), &owned(shortfalls), 3, interrupted)
     }
 
     use ClaimVerdict::{Invalid, Unknown, Valid};
+
+    /// A write of 1, then by each of two modes a read: `log` sees the 1, `leader-local` still nil.
+    fn history_with_a_stale_read() -> History {
+        let op = |process, action, mode, invoked_ns, observed| Op {
+            process: ProcessId(process),
+            key: Key(0),
+            action,
+            outcome: Outcome::Ok,
+            invoked_ns,
+            completed_ns: Some(invoked_ns + 5),
+            observed,
+            version: Some(Version(u64::from(observed != Some(None)))),
+            read_mode: Some(ReadModeId(mode)),
+            node: Some(NodeName(0)),
+            // The stale read is answered by another node, which led in an earlier term.
+            served_by: Some(NodeName(u16::from(mode))),
+            term: Some(2 - u64::from(mode)),
+            error: None,
+        };
+        let value = Value(1);
+        History {
+            ops: vec![
+                op(0, Action::Write { value }, 0, 10, None),
+                op(1, Action::Read, 0, 20, Some(Some(value))),
+                op(2, Action::Read, 1, 30, Some(None)),
+            ],
+            read_modes: vec!["log".into(), "leader-local".into()],
+            nodes: vec!["n1".into(), "n2".into()],
+            ..History::default()
+        }
+    }
+
+    #[test]
+    fn each_read_mode_is_judged_on_its_own_reads_against_its_own_claim() {
+        let history = history_with_a_stale_read();
+        let judged = |claim: &str| {
+            let line = format!("splitbrain run --read-mode log,leader-local {claim}");
+            let test = crate::config::resolve(crate::cli::run_options(&line)).unwrap();
+            judge(&test, &history, &Latencies::new(2)).unwrap()
+        };
+        let own = judged("");
+        let verdicts = |judgement: &Judgement| {
+            judgement
+                .claims
+                .iter()
+                .map(|claim| claim.verdict)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(verdicts(&own), [Valid, Valid]);
+        assert_eq!(own.claims[0].staleness.stale_reads, 0);
+        assert_eq!(own.claims[1].staleness.stale_reads, 1);
+        // The third op of the whole history, though it is the second of its part.
+        assert_eq!(
+            own.stale_reads
+                .iter()
+                .map(|read| read.op_index.0)
+                .collect::<Vec<_>>(),
+            [2]
+        );
+
+        let overridden = judged("--claim linearizable");
+        assert_eq!(verdicts(&overridden), [Valid, Invalid]);
+        let counterexample = overridden.counterexample.unwrap();
+        assert_eq!(
+            (counterexample.read_mode.as_str(), counterexample.key),
+            ("leader-local", 0)
+        );
+        assert_eq!(
+            counterexample.ops.iter().map(|op| op.index).collect::<Vec<_>>(),
+            [0, 2]
+        );
+    }
 
     #[test]
     fn a_pass_needs_every_claim_and_no_doubt() {
         assert_eq!(
             verdict(&[Valid, Valid], &[], &[], false),
-            (RunVerdict::Pass, "all 2 claims held".into())
+            (
+                RunVerdict::Pass,
+                "all 2 claims held, and each of the 3 faults is shown to have taken effect".into()
+            )
         );
     }
 

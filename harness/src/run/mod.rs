@@ -26,9 +26,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use splitbrain_checker::history::{DataModel, Header, History, read_native_file};
-use splitbrain_nemesis::firewall::Firewall;
 use splitbrain_nemesis::process::Death;
-use splitbrain_nemesis::sandbox::{self, Entered};
+use splitbrain_nemesis::sandbox::{self, Entered, SandboxError};
 use splitbrain_nemesis::schedule::FaultKind;
 use splitbrain_reports::results::{NemesisEvent, Results, RunVerdict};
 use tokio::runtime;
@@ -59,29 +58,34 @@ pub fn run(test: &Test, json: bool) -> Result<ExitCode> {
     match sandbox::enter() {
         Ok(Entered::Finished(code)) => Ok(code),
         Ok(Entered::Inside) => Ok(inside(test, json)?.into()),
-        Err(error) => {
-            let mend = error.mend().map(str::to_owned);
-            Err(Failure::Host {
-                problem: format!("no sandbox: {error}"),
-                mend,
-            })
-        }
+        Err(error) => Err(no_sandbox(&error)),
     }
 }
 
-/// What can be known to be missing before anything is set up.
+/// Finds out what is missing before anything is set up.
 fn preflight(test: &Test) -> Result<()> {
     store::check_writable(&test.store)?;
     if !test.nemesis.contains(&FaultKind::Partition) {
         return Ok(());
     }
-    Firewall::find().map(drop).map_err(|error| {
+    let probe = sandbox::probe()
+        .and_then(|probe| probe.world.map(|()| probe.firewall))
+        .map_err(|error| no_sandbox(&error))?;
+    probe.map_err(|error| {
         let mend = error.mend().map(str::to_owned);
         Failure::Host {
             problem: format!("partitions need iptables: {error}"),
             mend,
         }
     })
+}
+
+fn no_sandbox(error: &SandboxError) -> Failure {
+    let mend = error.mend().map(str::to_owned);
+    Failure::Host {
+        problem: format!("no sandbox: {error}"),
+        mend,
+    }
 }
 
 /// The run itself, inside of the sandbox.
@@ -154,8 +158,7 @@ async fn record(test: &Test, folder: &RunFolder) -> Result<Recorded> {
         progress: Progress::start(),
     };
     let mut after = stage.play().await;
-    let mut tally = recorder_tally(recorder, &mut after);
-    tally.first_ok_ns = tally.first_ok_ns.filter(|first| *first >= after.cluster_start_ns);
+    let tally = recorder_tally(recorder, &mut after);
     let deaths = cluster.kill().unwrap_or_else(|failure| {
         after.troubles.push(failure.to_string());
         Vec::new()
@@ -213,6 +216,7 @@ fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<Resu
         &judgement.claims,
         &after.troubles,
         &shortfalls,
+        faults.len(),
         after.interrupted.is_some(),
     );
     let load_seconds = after

@@ -107,7 +107,7 @@ fn line(snapshot: &Snapshot) -> String {
         faults.join(" + ")
     };
     format!(
-        "{:>3} s, {:>3} s left | {ok_per_second:>6.0} ops/s, {ok} ok, {info} info | {leaders} | {faults}",
+        "{:>3} s, {:>3} s left | {ok_per_second:>6.0} ops/s | {leaders} | {faults} | {ok} ok, {info} info",
         elapsed.as_secs(),
         left.as_secs(),
     )
@@ -128,9 +128,9 @@ mod tests {
             leaders: vec![("n1".into(), 2), ("n4".into(), 3)],
             faults: vec!["partition isolated-leader".into(), "pause one".into()],
         };
-        let expected = "  7 s,  23 s left |   1234 ops/s, 8000 ok, 3 info | leader n1 (term 2) and n4 (term 3) | partition isolated-leader + pause one";
+        let expected = "  7 s,  23 s left |   1234 ops/s | leader n1 (term 2) and n4 (term 3) | partition isolated-leader + pause one | 8000 ok, 3 info";
         assert_eq!(line(&snapshot), expected);
         let quiet = line(&Snapshot::default());
-        assert!(quiet.ends_with("no leader | no fault"), "{quiet}");
+        assert!(quiet.contains("| no leader | no fault |"), "{quiet}");
     }
 }
