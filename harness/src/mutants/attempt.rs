@@ -59,7 +59,7 @@ impl<'a> Hunter<'a> {
     /// Looks for the bug in fresh seeds of the simulator.
     pub(super) fn in_simulator(&self, target: &Target, number: u32) -> Result<Attempt> {
         let system = simulate::named(target.system)?;
-        let campaign = Campaign::new(system, target.mutant.map(|mutant| mutant.name), 5);
+        let campaign = Campaign::new(system, target.mutant.map(|mutant| mutant.name), None);
         let first = self.first_seed(number);
         let finding = simulate::hunt(&campaign, first..first + self.plan.seeds, &Unwatched);
         let mut attempt = Attempt {

@@ -30,9 +30,9 @@ pub struct SimulateOptions {
     /// The seeds, each a run of its own: A..B without B, or a single one
     #[arg(long, value_name = "A..B", default_value = "0..1000")]
     pub seeds: Seeds,
-    /// How many nodes
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub nodes: u16,
+    /// How many nodes [default: 3 or 5, drawn from the seed]
+    #[arg(long, value_name = "N")]
+    pub nodes: Option<u16>,
     /// How much virtual time has faults in it, before everything heals
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub safety_time: Span,
@@ -93,10 +93,9 @@ impl SimulateOptions {
     /// [`Failure::Usage`] if they name something unknown, or contradict each other.
     pub fn campaign(&self) -> Result<Campaign> {
         let system = protocols::named(&self.system)?;
-        if self.nodes == 0 || self.nodes > NODES_MAX {
+        if let Some(nodes) = self.nodes.filter(|nodes| *nodes == 0 || *nodes > NODES_MAX) {
             return Err(Failure::Usage(format!(
-                "the number of nodes must lie between 1 and {NODES_MAX}, not {}",
-                self.nodes
+                "the number of nodes must lie between 1 and {NODES_MAX}, not {nodes}"
             )));
         }
         if self.trace && self.seeds.0.end - self.seeds.0.start != 1 {

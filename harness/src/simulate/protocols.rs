@@ -1,45 +1,68 @@
 //! Which protocols can be simulated. This is the one place of the harness that names them.
 
+use splitbrain_checker::history::History;
 use splitbrain_consensus::sim::{Outcome, SimConfig, Simulated, simulate};
 use splitbrain_node::Hosted;
 use splitbrain_raft::Raft;
 use splitbrain_service::Registers;
-use splitbrain_systems::System;
+use splitbrain_systems::{System, systems};
 
 use super::clients::SimClients;
 use super::workbench::Workbench;
-use crate::catalog;
 use crate::failure::Result;
 use crate::names;
+use crate::workload::Random;
 
 /// How far the clocks of a simulated cluster drift at most, parts per million: far more than real ones, so that
 /// what rests on their bound is put to the test. The protocols are told the same.
 pub(super) const CLOCK_DRIFT_PPM: u64 = 300_000;
-/// Settings that make a simulated run of some seconds meet what real ones meet in minutes.
-const OPTIONS: &[(&str, &str)] = &[
-    ("snapshot-threshold-entries", "100"),
-    ("snapshot-trailing-entries", "10"),
-    ("clock-drift-bound-ppm", "300000"),
-];
-
 /// A system with the function that simulates it.
 #[derive(Clone, Copy)]
 pub struct SimulatedSystem {
     /// The system as the harness knows it.
     pub system: &'static dyn System,
     pub(super) run: RunSeed,
+    /// Draws settings of the system that make a run of some seconds meet what real ones meet in minutes.
+    pub(super) draw_options: fn(&mut Random) -> Vec<(String, String)>,
 }
 
 /// Runs one seed: with the planted bug of that name, for the clients that the workbench describes.
-type RunSeed =
-    fn(u64, &SimConfig, Option<&str>, &Workbench) -> (Outcome, splitbrain_checker::history::History);
+type RunSeed = fn(u64, &SimConfig, Option<&str>, &Workbench) -> (Outcome, History);
 
-/// The systems that can be simulated, by name.
-const SIMULATED: &[(&str, RunSeed)] = &[("raft", run_seed::<Raft>)];
+/// The systems that can be simulated.
+fn simulated() -> impl Iterator<Item = SimulatedSystem> {
+    let raft = systems().iter().find(|system| system.name() == "raft");
+    let raft = raft.map(|system| SimulatedSystem {
+        system: *system,
+        run: run_seed::<Raft>,
+        draw_options: raft_options,
+    });
+    raft.into_iter()
+}
+
+/// Short election timeouts beside long ones: on a slow network candidates then meet. Small limits, so that pieces
+/// of snapshots, full windows and full messages are met.
+fn raft_options(random: &mut Random) -> Vec<(String, String)> {
+    let mut pick = |choices: &[u64]| choices[random.below(choices.len() as u64) as usize];
+    let election_timeout_ms = pick(&[60, 100, 200]);
+    let options = [
+        ("election-timeout-ms", election_timeout_ms),
+        ("heartbeat-interval-ms", election_timeout_ms / 5),
+        ("snapshot-threshold-entries", pick(&[30, 100, 1000])),
+        ("snapshot-trailing-entries", pick(&[0, 2, 10])),
+        ("snapshot-piece-bytes", pick(&[24, 1000])),
+        ("append-entries-max", pick(&[3, 512])),
+        ("append-window", pick(&[1, 2, 16])),
+        ("clock-drift-bound-ppm", CLOCK_DRIFT_PPM),
+    ];
+    options
+        .map(|(name, value)| (name.to_owned(), value.to_string()))
+        .to_vec()
+}
 
 /// The names of the systems that can be simulated.
 pub fn simulated_systems() -> impl Iterator<Item = &'static str> {
-    SIMULATED.iter().map(|(name, _)| *name)
+    simulated().map(|simulated| simulated.system.name())
 }
 
 /// The system of this name.
@@ -47,11 +70,8 @@ pub fn simulated_systems() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// If there is none, or it cannot be simulated; the error lists those that can.
 pub fn named(name: &str) -> Result<SimulatedSystem> {
-    let (_, run) = names::find("simulated system", name, SIMULATED, |(name, _)| name)?;
-    Ok(SimulatedSystem {
-        system: catalog::system(name)?,
-        run: *run,
-    })
+    let known: Vec<_> = simulated().collect();
+    names::find("simulated system", name, &known, |known| known.system.name()).copied()
 }
 
 fn run_seed<P: Simulated + Hosted>(
@@ -59,12 +79,9 @@ fn run_seed<P: Simulated + Hosted>(
     config: &SimConfig,
     mutant: Option<&str>,
     workbench: &Workbench,
-) -> (Outcome, splitbrain_checker::history::History) {
-    let pairs: Vec<_> = OPTIONS
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    let options = P::options(mutant, &pairs).expect("the options are known, and the mutant was looked up");
+) -> (Outcome, History) {
+    let options =
+        P::options(mutant, &workbench.options).expect("the options are known, and the mutant was looked up");
     let modes = workbench.read_modes.iter();
     let modes: Vec<_> = modes
         .map(|mode| P::read_mode(mode.name).expect("a mode that the system lists"))

@@ -51,7 +51,7 @@ pub fn anomaly(failure: &SeedFailure) -> String {
         SeedFailure::Protocol(Failure::Invariant(broken)) => broken.invariant.to_owned(),
         SeedFailure::Protocol(Failure::Stuck(_)) => "no progress".to_owned(),
         SeedFailure::Claim(example) => format!("not {}", example.model),
-        SeedFailure::Panic(_) => "assertion".to_owned(),
+        SeedFailure::Protocol(Failure::Panicked(_)) => "assertion".to_owned(),
         SeedFailure::Unknown(_) => "unknown".to_owned(),
     }
 }
@@ -63,11 +63,14 @@ pub(super) fn text(campaign: &Campaign, finding: &Finding, width: usize) -> Stri
     let target = campaign
         .mutant
         .map_or(name.to_owned(), |mutant| format!("{name}/{mutant}"));
+    let nodes = campaign
+        .nodes
+        .map_or("3 or 5".to_owned(), |nodes| nodes.to_string());
     let speed = finding.virtual_seconds / finding.worker_seconds.max(1e-9);
     let _ = writeln!(
         text,
-        "{target}: {} seeds, {} nodes, {} faults, {} elections, {} answers",
-        finding.seeds, campaign.config.nodes, finding.faults, finding.elections, finding.answers
+        "{target}: {} seeds, {nodes} nodes, {} faults, {} elections, {} answers",
+        finding.seeds, finding.faults, finding.elections, finding.answers
     );
     let _ = writeln!(
         text,
@@ -88,12 +91,12 @@ fn failure_text(campaign: &Campaign, caught: &Caught, width: usize) -> String {
     let mut text = format!("seed {}: {}\n", caught.seed, anomaly(&caught.failure));
     match &caught.failure {
         SeedFailure::Protocol(Failure::Invariant(broken)) => text += &broken.what,
-        SeedFailure::Protocol(Failure::Stuck(what))
-        | SeedFailure::Panic(what)
+        SeedFailure::Protocol(Failure::Stuck(what) | Failure::Panicked(what))
         | SeedFailure::Unknown(what) => text += what,
         SeedFailure::Claim(example) => text += &output::counterexample(example, width),
     }
-    if let Some(outcome) = &caught.outcome {
+    let outcome = &caught.outcome;
+    {
         let at = outcome.at_us as f64 / 1e6;
         let conditions = &outcome.conditions;
         let _ = writeln!(
@@ -139,9 +142,8 @@ pub(super) fn json(campaign: &Campaign, finding: &Finding) -> String {
             "anomaly": anomaly(&caught.failure),
             "what": match &caught.failure {
                 SeedFailure::Protocol(Failure::Invariant(broken)) => broken.what.clone(),
-                SeedFailure::Protocol(Failure::Stuck(what))
-                | SeedFailure::Panic(what)
-                | SeedFailure::Unknown(what) => what.clone(),
+                SeedFailure::Protocol(Failure::Stuck(what) | Failure::Panicked(what))
+                        | SeedFailure::Unknown(what) => what.clone(),
                 SeedFailure::Claim(example) => example.reason.clone(),
             },
             "replay": campaign.replay_command(caught.seed),
@@ -150,7 +152,7 @@ pub(super) fn json(campaign: &Campaign, finding: &Finding) -> String {
     let object = json!({
         "system": campaign.system.system.name(),
         "mutant": campaign.mutant,
-        "nodes": campaign.config.nodes,
+        "nodes": campaign.nodes,
         "seeds": finding.seeds,
         "failed": finding.failed,
         "verdict": if finding.caught.is_some() { "violation" } else { "pass" },

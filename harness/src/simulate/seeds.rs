@@ -1,5 +1,6 @@
 //! Running many seeds, each in one thread, several at a time.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +13,12 @@ use splitbrain_reports::results::Counterexample;
 use super::judge::{Judgement, judge};
 use super::options::think_us_max;
 use super::protocols::{CLOCK_DRIFT_PPM, SimulatedSystem};
-use super::workbench::{Workbench, threads};
+use super::workbench::Workbench;
+
+thread_local! {
+    /// Where this thread last panicked.
+    static LAST_PANIC: Cell<Option<String>> = const { Cell::new(None) };
+}
 
 /// What all seeds of a hunt have in common.
 #[derive(Clone)]
@@ -20,6 +26,8 @@ pub struct Campaign {
     pub(super) system: SimulatedSystem,
     pub(super) mutant: Option<&'static str>,
     pub(super) config: SimConfig,
+    /// How many nodes; drawn from each seed where it is not said.
+    pub(super) nodes: Option<u16>,
     /// Whether to go on after the first failing seed.
     pub keep_going: bool,
     /// How many seeds run at the same time; one per core where it is not said.
@@ -33,8 +41,6 @@ pub enum SeedFailure {
     Protocol(Failure),
     /// A claim was broken.
     Claim(Box<Counterexample>),
-    /// The core panicked: an assertion of its own failed.
-    Panic(String),
     /// The checker came to no verdict.
     Unknown(String),
 }
@@ -46,8 +52,8 @@ pub struct Caught {
     pub seed: u64,
     /// How it failed.
     pub failure: SeedFailure,
-    /// The run, unless it panicked.
-    pub outcome: Option<Outcome>,
+    /// The run.
+    pub outcome: Outcome,
     /// How long it took from the start of the hunt, real time.
     pub after: Duration,
 }
@@ -86,10 +92,8 @@ pub trait Watcher: Sync {
 impl Campaign {
     /// A campaign with the usual workload.
     #[must_use]
-    pub fn new(system: SimulatedSystem, mutant: Option<&'static str>, nodes: u16) -> Self {
+    pub fn new(system: SimulatedSystem, mutant: Option<&'static str>, nodes: Option<u16>) -> Self {
         let config = SimConfig {
-            nodes,
-            think_us_max: think_us_max(threads(nodes)),
             clock_drift_ppm: CLOCK_DRIFT_PPM,
             ..SimConfig::default()
         };
@@ -97,6 +101,7 @@ impl Campaign {
             system,
             mutant,
             config,
+            nodes,
             keep_going: false,
             workers: None,
         }
@@ -110,8 +115,8 @@ impl Campaign {
         if let Some(mutant) = self.mutant {
             command += &format!(" --mutant {name}/{mutant}");
         }
-        if self.config.nodes != 5 {
-            command += &format!(" --nodes {}", self.config.nodes);
+        if let Some(nodes) = self.nodes {
+            command += &format!(" --nodes {nodes}");
         }
         if self.config.safety_us != SimConfig::default().safety_us {
             command += &format!(" --safety-time {}ms", self.config.safety_us / 1000);
@@ -120,29 +125,27 @@ impl Campaign {
     }
 
     /// Runs one seed.
-    fn run(&self, seed: u64) -> (Option<Outcome>, Option<SeedFailure>) {
-        let workbench = Workbench::draw(self.system.system, self.config.nodes, seed);
-        let run = || (self.system.run)(seed, &self.config, self.mutant, &workbench);
-        let (outcome, history) = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
-            Ok(result) => result,
-            Err(panic) => return (None, Some(SeedFailure::Panic(describe_panic(panic.as_ref())))),
+    fn run(&self, seed: u64) -> (Outcome, Option<SeedFailure>) {
+        let workbench = Workbench::draw(&self.system, self.nodes, seed);
+        let config = SimConfig {
+            nodes: workbench.nodes,
+            think_us_max: think_us_max(workbench.threads),
+            ..self.config.clone()
         };
+        let (mut outcome, history) = (self.system.run)(seed, &config, self.mutant, &workbench);
+        if let (Some(Failure::Panicked(what)), Some(place)) = (&mut outcome.failure, LAST_PANIC.take()) {
+            *what = format!("{what} ({place})");
+        }
         if let Some(failure) = outcome.failure.clone() {
-            return (Some(outcome), Some(SeedFailure::Protocol(failure)));
+            return (outcome, Some(SeedFailure::Protocol(failure)));
         }
         let failure = match judge(&history, &workbench.read_modes) {
             Judgement::Kept => None,
             Judgement::Broken(counterexample) => Some(SeedFailure::Claim(counterexample)),
             Judgement::Unknown(reason) => Some(SeedFailure::Unknown(reason)),
         };
-        (Some(outcome), failure)
+        (outcome, failure)
     }
-}
-
-fn describe_panic(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "without a message".into())
 }
 
 /// Runs the seeds in ascending order, until one fails or all are done.
@@ -155,7 +158,9 @@ pub fn hunt(campaign: &Campaign, seeds: Range<u64>, watcher: &impl Watcher) -> F
     let workers = campaign.workers.unwrap_or(cores).max(1);
     // A core that panics is a finding, and told as one.
     let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
+    std::panic::set_hook(Box::new(|info| {
+        LAST_PANIC.set(info.location().map(ToString::to_string))
+    }));
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
@@ -186,21 +191,13 @@ pub fn hunt(campaign: &Campaign, seeds: Range<u64>, watcher: &impl Watcher) -> F
 }
 
 impl Finding {
-    fn note(
-        &mut self,
-        seed: u64,
-        mut outcome: Option<Outcome>,
-        failure: Option<SeedFailure>,
-        after: Duration,
-    ) {
+    fn note(&mut self, seed: u64, mut outcome: Outcome, failure: Option<SeedFailure>, after: Duration) {
         self.seeds += 1;
-        if let Some(outcome) = &mut outcome {
-            self.virtual_seconds += outcome.stats.virtual_us as f64 / 1e6;
-            self.answers += outcome.stats.answers;
-            self.elections += outcome.stats.elections;
-            self.faults += outcome.faults.len() as u64;
-            self.trace = outcome.trace.take();
-        }
+        self.virtual_seconds += outcome.stats.virtual_us as f64 / 1e6;
+        self.answers += outcome.stats.answers;
+        self.elections += outcome.stats.elections;
+        self.faults += outcome.faults.len() as u64;
+        self.trace = outcome.trace.take();
         let Some(failure) = failure else { return };
         self.failed += 1;
         if self.caught.as_ref().is_none_or(|caught| seed < caught.seed) {

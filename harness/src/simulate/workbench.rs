@@ -2,12 +2,15 @@
 //! mode is put to the test alone as well as among others, on one hot key as well as on several ("swarm testing",
 //! Groce and others, ISSTA 2012).
 
-use splitbrain_systems::{ReadModeInfo, System};
+use splitbrain_systems::ReadModeInfo;
 
+use super::protocols::SimulatedSystem;
 use crate::workload::{Mix, Random, WORKLOADS, Weights, Workload};
 
 /// Client threads for each node: as many as there are read modes in the largest system.
 const THREADS_PER_NODE: usize = 6;
+/// The choices of cluster size: with three nodes, everything hinges on each.
+const NODES: [u16; 2] = [3, 5];
 /// A key is retired after so many ops.
 const OPS_PER_KEY: u64 = 200;
 /// The choices of live keys.
@@ -39,13 +42,17 @@ pub(super) struct Workbench {
     pub(super) workload: &'static Workload,
     pub(super) mix: Mix,
     pub(super) threads: usize,
+    /// Settings of the system.
+    pub(super) options: Vec<(String, String)>,
 }
 
 impl Workbench {
-    pub(super) fn draw(system: &dyn System, nodes: u16, seed: u64) -> Self {
+    pub(super) fn draw(simulated: &SimulatedSystem, nodes: Option<u16>, seed: u64) -> Self {
         let mut random = Random::new(seed, "workbench");
+        let options = (simulated.draw_options)(&mut random);
         let mut pick = |count: usize| random.below(count as u64) as usize;
-        let all = system.read_modes();
+        let all = simulated.system.read_modes();
+        let nodes = nodes.unwrap_or(NODES[pick(NODES.len())]);
         // Half of the runs have all modes, the others some.
         let read_modes = match pick(2) {
             0 => all.iter().collect(),
@@ -72,12 +79,8 @@ impl Workbench {
             read_modes,
             workload,
             mix,
-            threads: threads(nodes),
+            threads: THREADS_PER_NODE * usize::from(nodes),
+            options,
         }
     }
-}
-
-/// How many clients a cluster of `nodes` has.
-pub(super) fn threads(nodes: u16) -> usize {
-    THREADS_PER_NODE * usize::from(nodes)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use splitbrain_consensus::NodeId;
 
-use crate::message::{LogPosition, Message, Term};
+use crate::message::{Index, LogPosition, Message, Term};
 use crate::role::{Candidacy, RoleState};
 use crate::{Mutant, Raft};
 
@@ -42,10 +42,6 @@ impl Raft {
             pre: false,
             granted_by: BTreeSet::from([self.id]),
         });
-        if self.has_won() {
-            self.become_leader();
-            return;
-        }
         let (term, last) = (self.term, self.log.last());
         self.for_other_voters(|raft, to| raft.send_after(to, Message::RequestVote { term, last, transfer }));
     }
@@ -97,9 +93,16 @@ impl Raft {
             && granted
         {
             granted_by.insert(from);
-            if self.has_won() {
-                self.become_leader();
-            }
+            self.lead_if_elected();
+        }
+    }
+
+    /// Leads once a quorum has voted for this node, its own vote on disk among them: else it could lead the same
+    /// term again after a restart, where it is a quorum alone.
+    pub(crate) fn lead_if_elected(&mut self) {
+        let campaigns = matches!(self.role, RoleState::Candidate(Candidacy { pre: false, .. }));
+        if campaigns && self.has_won() && self.durable.covers(Index(0)) {
+            self.become_leader();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use splitbrain_consensus::NodeId;
 
-use crate::message::{AppendOutcome, Entry, Index, LogPosition, Message, Term};
+use crate::message::{AppendOutcome, Entry, Index, LogPosition, Message};
 use crate::role::RoleState;
 use crate::{Mutant, Raft};
 
@@ -102,21 +102,19 @@ impl Raft {
         }
     }
 
-    /// A deposed leader is told of the later term, and steps down.
-    pub(crate) fn reject_deposed_leader(&mut self, from: NodeId, round: u64) {
+    /// A deposed leader is told of the later term, and steps down. Its round is not echoed: by the time the answer
+    /// arrives it may lead this very term, and would take the old number for one of its new rounds.
+    pub(crate) fn reject_deposed_leader(&mut self, from: NodeId) {
         let outcome = AppendOutcome::Conflict {
             prev_index: Index(0),
-            term: None::<Term>,
+            term: None,
             first_index: Index(1),
         };
-        self.answer_leader(
-            from,
-            Index(0),
-            Message::AppendEntriesReply {
-                term: self.term,
-                round,
-                outcome,
-            },
-        );
+        let answer = Message::AppendEntriesReply {
+            term: self.term,
+            round: 0,
+            outcome,
+        };
+        self.answer_leader(from, Index(0), answer);
     }
 }

@@ -171,6 +171,8 @@ impl Raft {
         for progress in leader.progress.values_mut() {
             progress.heartbeat_due = true;
         }
+        // A leader that is a quorum alone has answered its own round.
+        self.round_answered();
     }
 
     /// Time passed for a leader.
@@ -380,7 +382,11 @@ impl Raft {
             None => self.durable.index(),
         };
         let quorum = self.memberships.current().quorum();
-        let index = quorum.highest_reached_by(self.enough_voters(), logged);
+        // The thesis (§10.2.1) lets a quorum of followers commit what is not yet on the leader's own disk. Here it
+        // must be: what is committed is then applied at the leader before anybody else can show it.
+        let index = quorum
+            .highest_reached_by(self.enough_voters(), logged)
+            .min(self.durable.index());
         let own_term = self.log.term_at(index) == Some(self.term) || self.is(Mutant::CommitOlderTerm);
         if index > self.commit_index && own_term {
             self.commit_index = index;

@@ -128,8 +128,8 @@ pub enum AppendOutcome {
     },
 }
 
-/// A message. Every one carries its sender's term; a later one makes the receiver a follower (§5.1), except
-/// where noted.
+/// A message. Every one carries its sender's term; a later one makes the receiver a follower (§5.1), but for a
+/// `PreVote` and its granted answer, a `ForwardReadReply`, and a `RequestVote` that the receiver is deaf to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
     /// Would you vote for me in this term? (Thesis §9.6.) Changes nothing at the receiver.

@@ -57,11 +57,21 @@ impl Options {
     #[must_use]
     pub fn lease_us(&self) -> u64 {
         const MILLION: u64 = 1_000_000;
-        let drift = self.clock_drift_bound_ppm.min(MILLION);
+        let drift = self.clock_drift_bound_ppm;
         if self.mutant == Some(Mutant::LeaseIgnoresDrift) {
             return self.election_timeout_us;
         }
         self.election_timeout_us * (MILLION - drift) / (MILLION + drift)
+    }
+
+    /// The greatest value that makes sense, and keeps arithmetic on times from overflowing.
+    fn limit(name: &str) -> u64 {
+        const HOUR_MS: u64 = 3_600_000;
+        match name {
+            "election-timeout-ms" | "heartbeat-interval-ms" | "leader-quorum-timeout-ms" => HOUR_MS,
+            "clock-drift-bound-ppm" => 999_999,
+            _ => u64::from(u32::MAX),
+        }
     }
 
     /// Sets the option `name`, as `--option name=value` gives it.
@@ -73,6 +83,10 @@ impl Options {
             .parse()
             .map_err(|_| OptionError::NotANumber(name.into(), value.into()))?;
         let size = usize::try_from(number).map_err(|_| OptionError::NotANumber(name.into(), value.into()))?;
+        let limit = Self::limit(name);
+        if number > limit {
+            return Err(OptionError::TooLarge(name.into(), limit));
+        }
         if number == 0 && !matches!(name, "clock-drift-bound-ppm" | "snapshot-trailing-entries") {
             return Err(OptionError::Zero(name.into()));
         }
@@ -106,6 +120,9 @@ pub enum OptionError {
     /// The value is no number.
     #[error("raft option `{0}` takes a whole number, not `{1}`")]
     NotANumber(String, String),
+    /// The value is too large.
+    #[error("raft option `{0}` is at most {1}")]
+    TooLarge(String, u64),
     /// The value makes no sense.
     #[error("raft option `{0}` must be at least 1")]
     Zero(String),

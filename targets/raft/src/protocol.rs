@@ -3,7 +3,7 @@
 use splitbrain_consensus::{NodeId, Protocol, Ready, RequestId, Setup, Status, Time, Version};
 
 use crate::Raft;
-use crate::message::{Index, Message, Payload, Record, Term};
+use crate::message::{Index, Message, Payload, Record};
 use crate::options::Options;
 use crate::reads::ReadMode;
 use crate::role::RoleState;
@@ -61,6 +61,7 @@ impl Protocol for Raft {
 
     fn persisted(&mut self, position: u64) {
         self.durable.persisted(position);
+        self.lead_if_elected();
         if self.role.leader_state().is_some() {
             self.commit_what_a_quorum_has();
         } else {
@@ -125,6 +126,8 @@ impl Raft {
         match message {
             Message::PreVote { term, last } => self.on_pre_vote(from, term, last),
             Message::PreVoteReply { term, granted } => self.on_pre_vote_reply(from, term, granted),
+            // The same where the term itself came by another message: a fresh lease may rest on this node's deafness.
+            Message::RequestVote { transfer: false, .. } if current && self.hears_a_leader() => {}
             Message::RequestVote { last, .. } if current => self.on_request_vote(from, last),
             Message::RequestVote { .. } => {
                 let reply = Message::RequestVoteReply {
@@ -160,11 +163,11 @@ impl Raft {
                 };
                 self.on_install_snapshot(from, piece, round);
             }
-            Message::AppendEntries { round, .. } | Message::InstallSnapshot { round, .. } => {
-                self.reject_deposed_leader(from, round);
+            Message::AppendEntries { .. } | Message::InstallSnapshot { .. } => {
+                self.reject_deposed_leader(from)
             }
             Message::ForwardReadReply { term, id, result } => {
-                self.on_forward_read_reply(from, term.0, id, result);
+                self.on_forward_read_reply(from, term, id, result);
             }
             message if current => self.dispatch_current(from, message),
             _ => {} // An answer or a request of an earlier term.
@@ -193,12 +196,5 @@ impl Raft {
             Message::TimeoutNow { .. } => self.on_timeout_now(),
             other => unreachable!("{other:?} is handled whatever its term"),
         }
-    }
-}
-
-/// Terms and indexes are plain numbers to the outside.
-impl From<Term> for u64 {
-    fn from(term: Term) -> Self {
-        term.0
     }
 }

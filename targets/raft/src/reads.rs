@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use splitbrain_consensus::{Effect, NodeId, Refusal, RequestId, Time};
 
 use crate::leader::LeaderState;
-use crate::message::{Index, Message, Payload};
+use crate::message::{Index, Message, Payload, Term};
 use crate::{Mutant, Raft};
 
 /// How a read is served.
@@ -126,7 +126,8 @@ impl Raft {
 
     fn read_as_leader(&mut self, id: RequestId, mode: ReadMode, query: Vec<u8>) {
         match mode {
-            ReadMode::LeaderLocal => self.effect(Effect::Read { id, query }),
+            ReadMode::LeaderLocal if self.may_show_local_state() => self.effect(Effect::Read { id, query }),
+            ReadMode::LeaderLocal => self.give_up(id),
             ReadMode::Lease if self.holds_lease() && self.has_committed_in_own_term() => {
                 self.serve_at(self.commit_index, id, query);
             }
@@ -343,7 +344,7 @@ impl Raft {
     pub(crate) fn on_forward_read_reply(
         &mut self,
         from: NodeId,
-        term: u64,
+        term: Term,
         id: RequestId,
         result: Option<Vec<u8>>,
     ) {
@@ -355,7 +356,7 @@ impl Raft {
                 id,
                 result,
                 served_by: from,
-                term,
+                term: term.0,
             }),
             None => self.refuse(id, Refusal::Unavailable),
         }

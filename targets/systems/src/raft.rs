@@ -43,7 +43,7 @@ const READ_MODES: &[ReadModeInfo] = &[
     ReadModeInfo {
         name: "follower-local",
         claim: "monotonic-per-node",
-        promise: "a prefix of the log: monotonic within one life of a node, arbitrarily stale",
+        promise: "a prefix of the log: monotonic per node, also across its restarts, and arbitrarily stale",
         how: "any node answers at once from what it has applied",
     },
 ];

@@ -20,6 +20,10 @@ pub enum FaultKind {
     /// Two halves that only one node hears both of.
     Bridge,
     /// What one node sends is lost; it hears the rest.
+    MuteOne,
+    /// The leader is heard, and hears nobody.
+    DeafLeader,
+    /// What one half sends to the other is lost; not so the other way.
     OneWay,
     /// The leader loses power.
     CrashLeader,
@@ -39,6 +43,8 @@ pub enum FaultKind {
     CrashNewLeader,
     /// When the next term begins, random nodes lose power for an instant, just when they vote.
     BlinkAtNewTerm,
+    /// The leader's clock runs as slow as clocks may, and all others as fast.
+    SkewClocks,
     /// The leader is told to hand over to a random node.
     TransferLeadership,
     /// The voting members become a random set.
@@ -65,12 +71,14 @@ pub struct FaultRecord {
     pub nodes: Vec<NodeId>,
 }
 
-const FAULTS: [FaultKind; 15] = [
+const FAULTS: [FaultKind; 18] = [
     FaultKind::IsolateOne,
     FaultKind::IsolateLeader,
     FaultKind::Halves,
     FaultKind::MajoritiesRing,
     FaultKind::Bridge,
+    FaultKind::MuteOne,
+    FaultKind::DeafLeader,
     FaultKind::OneWay,
     FaultKind::CrashLeader,
     FaultKind::CrashOne,
@@ -81,6 +89,7 @@ const FAULTS: [FaultKind; 15] = [
     FaultKind::IsolateNewLeader,
     FaultKind::CrashNewLeader,
     FaultKind::BlinkAtNewTerm,
+    FaultKind::SkewClocks,
 ];
 
 /// The faults of a run, by time. Each run favours a few kinds, one pace and one length, so that over many seeds
@@ -126,7 +135,9 @@ pub(super) fn cut_pairs(
     let n = shuffled.len();
     let place = |id: NodeId| shuffled.iter().position(|other| *other == id).unwrap_or(0);
     let one = match kind {
-        FaultKind::IsolateLeader | FaultKind::IsolateNewLeader => leader.unwrap_or(shuffled[0]),
+        FaultKind::IsolateLeader | FaultKind::IsolateNewLeader | FaultKind::DeafLeader => {
+            leader.unwrap_or(shuffled[0])
+        }
         _ => shuffled[0],
     };
     let half = n / 2;
@@ -136,7 +147,9 @@ pub(super) fn cut_pairs(
     let drops = |from: NodeId, to: NodeId| match kind {
         FaultKind::IsolateOne | FaultKind::IsolateLeader => from == one || to == one,
         FaultKind::IsolateNewLeader => with_leader(from) != with_leader(to),
-        FaultKind::OneWay => from == one,
+        FaultKind::MuteOne => from == one,
+        FaultKind::DeafLeader => to == one,
+        FaultKind::OneWay => place(from) < half && place(to) >= half,
         FaultKind::Halves => (place(from) < half) != (place(to) < half),
         FaultKind::Bridge => {
             // The node in the middle hears both sides.
@@ -159,9 +172,11 @@ pub(super) fn cut_pairs(
         .filter(|(from, to)| from != to && drops(*from, *to))
         .collect();
     let about = match kind {
-        FaultKind::IsolateOne | FaultKind::IsolateLeader | FaultKind::OneWay => vec![one],
+        FaultKind::IsolateOne | FaultKind::IsolateLeader | FaultKind::MuteOne | FaultKind::DeafLeader => {
+            vec![one]
+        }
         FaultKind::IsolateNewLeader => shuffled.iter().copied().filter(|id| with_leader(*id)).collect(),
-        FaultKind::Halves | FaultKind::Bridge => shuffled[..half].to_vec(),
+        FaultKind::Halves | FaultKind::Bridge | FaultKind::OneWay => shuffled[..half].to_vec(),
         _ => shuffled.to_vec(),
     };
     (about, pairs)
@@ -205,6 +220,12 @@ mod tests {
 
     #[test]
     fn one_way_is_one_way() {
+        let (about, pairs) = cut_pairs(FaultKind::MuteOne, &ids(3), None);
+        assert_eq!(about, [NodeId(1)]);
+        assert_eq!(pairs, [(NodeId(1), NodeId(2)), (NodeId(1), NodeId(3))]);
+        let (about, pairs) = cut_pairs(FaultKind::DeafLeader, &ids(3), Some(NodeId(2)));
+        assert_eq!(about, [NodeId(2)]);
+        assert_eq!(pairs, [(NodeId(1), NodeId(2)), (NodeId(3), NodeId(2))]);
         let (about, pairs) = cut_pairs(FaultKind::OneWay, &ids(3), None);
         assert_eq!(about, [NodeId(1)]);
         assert_eq!(pairs, [(NodeId(1), NodeId(2)), (NodeId(1), NodeId(3))]);

@@ -13,6 +13,7 @@ mod clock;
 mod config;
 mod disk;
 mod faults;
+mod host;
 pub mod invariants;
 mod network;
 mod node;

@@ -2,15 +2,23 @@
 
 use rand_chacha::rand_core::Rng;
 
-use crate::sim::clients::{ClientOutcome, Clients};
+use crate::sim::clients::{ClientOutcome, ClientRequest, Clients};
 use crate::sim::invariants::Broken;
 use crate::sim::world::{Administration, Event, Input, Simulated, World};
-use crate::{NodeId, Refusal, StateMachine};
+use crate::{Incarnation, NodeId, Refusal, StateMachine};
 
 /// A client whose node is down or refused it waits at least so long before it tries again.
 const RETRY_US: u64 = 20_000;
 /// How often the administrator of the healed cluster sees to its membership.
 const ADMINISTER_US: u64 = 500_000;
+
+/// A request on its way from a client to its node.
+pub(super) struct Asked<M> {
+    pub(super) node: NodeId,
+    incarnation: Incarnation,
+    seq: u64,
+    request: ClientRequest<M>,
+}
 
 impl<P, S, C> World<'_, P, S, C>
 where
@@ -41,11 +49,26 @@ where
             self.now_us + self.config.op_timeout_us,
             Event::TimeOut { thread, op },
         );
-        if self.node(node).paused_until_us > self.now_us {
-            // It reaches a process that stands still, and is lost with the connection that the client gives up.
+        let incarnation = self.node(node).incarnation;
+        self.request(Asked {
+            node,
+            incarnation,
+            seq,
+            request,
+        })
+    }
+
+    /// A request reaches its node. One that stands still finds it in its socket when it goes on, though the client
+    /// may have given up long before.
+    pub(super) fn request(&mut self, asked: Asked<P::ReadMode>) -> Result<(), Broken> {
+        if let Some(until_us) = self.paused(asked.node) {
+            self.queue.put(until_us, Event::Request(asked));
             return Ok(());
         }
-        self.step(node, Input::Request(seq, request))
+        if self.node(asked.node).incarnation != asked.incarnation {
+            return Ok(());
+        }
+        self.step(asked.node, Input::Request(asked.seq, asked.request))
     }
 
     fn node_of(&self, thread: usize) -> NodeId {

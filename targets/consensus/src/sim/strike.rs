@@ -22,11 +22,14 @@ where
             | FaultKind::Halves
             | FaultKind::MajoritiesRing
             | FaultKind::Bridge
+            | FaultKind::MuteOne
+            | FaultKind::DeafLeader
             | FaultKind::OneWay => self.cut(fault),
             FaultKind::CrashLeader | FaultKind::CrashOne | FaultKind::CrashMinority | FaultKind::CrashAll => {
                 self.crash_some(fault)
             }
             FaultKind::PauseOne | FaultKind::PauseLeader => self.pause(fault),
+            FaultKind::SkewClocks => self.skew_clocks()?,
             FaultKind::IsolateNewLeader | FaultKind::CrashNewLeader | FaultKind::BlinkAtNewTerm => {
                 self.armed.push(fault);
                 return Ok(());
@@ -146,6 +149,26 @@ where
         };
         self.node(id).paused_until_us = self.now_us + fault.lasts_us;
         vec![id]
+    }
+
+    /// Slows the leader's clock and speeds up the others, within the bound. It lasts until the next such fault.
+    fn skew_clocks(&mut self) -> Result<Vec<NodeId>, Broken> {
+        let (slow, drift_ppm) = (self.leader_or_random(), self.config.clock_drift_ppm);
+        for id in self.nodes.iter().map(|node| node.id).collect::<Vec<_>>() {
+            let rate_ppm = if id == slow {
+                1_000_000 - drift_ppm
+            } else {
+                1_000_000 + drift_ppm
+            };
+            let now_us = self.now_us;
+            self.node(id).clock.set_rate(now_us, rate_ppm);
+            // What was to wake a slower clock comes too late for a faster one.
+            if let Some(life) = &mut self.node(id).life {
+                life.wake_at_us = u64::MAX;
+            }
+            self.look_at(id)?;
+        }
+        Ok(vec![slow])
     }
 
     fn reconfigure(&mut self, fault: PlannedFault) -> Result<Vec<NodeId>, Broken> {

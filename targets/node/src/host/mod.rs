@@ -208,6 +208,14 @@ impl<P: Protocol> Host<P> {
             ClientRequest::Cas { key, from, to } => Command::Cas { key, from, to },
             ClientRequest::Status => return reply_to.reply(self.me, self.served(), self.status()),
             ClientRequest::ChangeMembers(members) => {
+                if let Some(stranger) = members
+                    .iter()
+                    .find(|id| **id != self.me && !self.peers.knows(**id))
+                {
+                    let text = format!("the address of {stranger} is not known here");
+                    let body = ReplyBody::error(ErrorCode::MALFORMED_REQUEST, text);
+                    return reply_to.reply(self.me, self.served(), body);
+                }
                 let taken_up = self.core.change_members(members);
                 let body = administered(taken_up, ReplyBody::ChangeMembersOk);
                 return reply_to.reply(self.me, self.served(), body);

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_util::bytes::BytesMut;
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
-/// The longest frame in bytes. A snapshot travels in one.
+/// The longest frame in bytes: far above any that a protocol sends, which cut their snapshots into pieces.
 pub(super) const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
 
 /// Changes whenever the frames do.

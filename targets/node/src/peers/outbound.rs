@@ -72,6 +72,11 @@ impl<M: Serialize + Send + 'static> Outbound<M> {
         }
     }
 
+    /// Whether the address of `node` is known.
+    pub(crate) fn knows(&self, node: NodeId) -> bool {
+        self.links.contains_key(&node)
+    }
+
     /// Sends a message, or drops it: where the peer is unknown, unreachable or slow. Never waits.
     pub(crate) fn send(&self, to: NodeId, message: M, now: Instant) {
         let Some(link) = self.links.get(&to) else {

@@ -72,6 +72,8 @@ impl Segment {
     /// # Errors
     /// If something that was persisted is unreadable, or the system refuses.
     pub fn open<R: Serialize + DeserializeOwned>(folder: &Path) -> Result<(Self, Vec<R>), WalError> {
+        // The newest segment must be known by its name for good before older ones go.
+        sync_folder(folder)?;
         let Some(number) = remove_leftovers(folder)? else {
             return Ok((Self::create::<R>(folder, 1, &[])?, Vec::new()));
         };
@@ -83,7 +85,9 @@ impl Segment {
             .open(&path)
             .map_err(WalError::io("open for appending", &path))?;
         match damage {
-            None => {}
+            // What a killed process wrote and did not sync is read back from the page cache. From here on it counts
+            // as persisted, so it must be.
+            None => file.sync_all().map_err(WalError::io("sync", &path))?,
             Some(Damage::Corrupt { offset }) => return Err(WalError::Corrupt { path, offset }),
             Some(Damage::TornTail { offset }) => {
                 let bytes = bytes.len() - offset;

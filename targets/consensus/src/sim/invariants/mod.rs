@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, Hash};
 
 use rustc_hash::FxBuildHasher;
 
-use crate::{EntryView, Inspect, NodeId, Protocol, Role, Status, Version};
+use crate::{EntryView, Incarnation, Inspect, NodeId, Protocol, Role, Status, Version};
 
 use leader_completeness::LeaderCompleteness;
 use log_matching::LogMatching;
@@ -108,8 +108,28 @@ impl Invariants {
         self.state_machine_safety.applied(node, version, digest(&command))
     }
 
+    /// A node took a snapshot of its state.
+    pub(super) fn snapshot_taken(
+        &mut self,
+        node: NodeId,
+        version: Version,
+        state: &[u8],
+    ) -> Result<(), Broken> {
+        self.state_machine_safety.state_at(node, version, digest(&state))
+    }
+
+    /// A node starts from a snapshot, its own or another's.
+    pub(super) fn restored(&mut self, node: NodeId, version: Version, state: &[u8]) -> Result<(), Broken> {
+        self.state_machine_safety.state_at(node, version, digest(&state))
+    }
+
     /// A node took a step.
-    pub(super) fn stepped<P: Protocol + Inspect>(&mut self, node: NodeId, core: &P) -> Result<(), Broken> {
+    pub(super) fn stepped<P: Protocol + Inspect>(
+        &mut self,
+        node: NodeId,
+        incarnation: Incarnation,
+        core: &P,
+    ) -> Result<(), Broken> {
         let status = core.status();
         let seen = &mut self.nodes[usize::from(node.0) - 1];
         let before = seen.status.replace(status);
@@ -132,7 +152,7 @@ impl Invariants {
         }
         let leads = status.role == Role::Leader;
         if leads && before.is_none_or(|before| before.role != Role::Leader || before.term != status.term) {
-            self.one_leader.elected(node, status.term)?;
+            self.one_leader.elected((node, incarnation), status.term)?;
             self.leader_completeness
                 .elected(node, status.term, core, &self.committed)?;
         }

@@ -1,21 +1,23 @@
-//! Election safety: at most one leader is elected in a term (Raft §5.2).
+//! Election safety: at most one leader is elected in a term (Raft §5.2). A node that restarts and is elected again in
+//! the same term is another leader: it does not know what the first one said.
 
 use std::collections::BTreeMap;
 
 use super::Broken;
-use crate::NodeId;
+use crate::{Incarnation, NodeId};
 
 #[derive(Debug, Default)]
 pub(super) struct OneLeader {
-    by_term: BTreeMap<u64, NodeId>,
+    by_term: BTreeMap<u64, (NodeId, Incarnation)>,
 }
 
 impl OneLeader {
-    pub(super) fn elected(&mut self, node: NodeId, term: u64) -> Result<(), Broken> {
-        let first = *self.by_term.entry(term).or_insert(node);
-        if first == node {
+    pub(super) fn elected(&mut self, life: (NodeId, Incarnation), term: u64) -> Result<(), Broken> {
+        let first = *self.by_term.entry(term).or_insert(life);
+        if first == life {
             return Ok(());
         }
+        let (first, node) = (first.0, life.0);
         let what = format!("{first} and {node} were both elected in term {term}");
         Err(Broken {
             invariant: "one-leader",
@@ -31,9 +33,11 @@ mod tests {
     #[test]
     fn a_second_leader_of_a_term_is_noticed() {
         let mut invariant = OneLeader::default();
-        assert!(invariant.elected(NodeId(1), 1).is_ok());
-        assert!(invariant.elected(NodeId(2), 2).is_ok());
-        assert!(invariant.elected(NodeId(1), 1).is_ok());
-        assert!(invariant.elected(NodeId(3), 2).is_err());
+        let life = |node, incarnation| (NodeId(node), Incarnation(incarnation));
+        assert!(invariant.elected(life(1, 1), 1).is_ok());
+        assert!(invariant.elected(life(2, 1), 2).is_ok());
+        assert!(invariant.elected(life(1, 1), 1).is_ok());
+        assert!(invariant.elected(life(3, 1), 2).is_err());
+        assert!(invariant.elected(life(2, 2), 2).is_err());
     }
 }

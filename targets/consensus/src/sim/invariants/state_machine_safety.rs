@@ -8,6 +8,8 @@ use crate::{EntryView, NodeId, Status, Version};
 #[derive(Debug, Default)]
 pub(super) struct StateMachineSafety {
     applied: FxHashMap<Version, u64>,
+    /// By version: a digest of the whole state after it.
+    states: FxHashMap<Version, u64>,
 }
 
 impl StateMachineSafety {
@@ -56,6 +58,20 @@ impl StateMachineSafety {
             }
         }
         Ok(())
+    }
+
+    /// A node's state at some version, as it was taken or is restored.
+    pub(super) fn state_at(&mut self, node: NodeId, version: Version, digest: u64) -> Result<(), Broken> {
+        if *self.states.entry(version).or_insert(digest) == digest {
+            return Ok(());
+        }
+        let index = version.0;
+        let what =
+            format!("{node} has a snapshot at index {index} that differs from another of the same index");
+        Err(Broken {
+            invariant: "state-machine-safety",
+            what,
+        })
     }
 
     pub(super) fn applied(&mut self, node: NodeId, version: Version, digest: u64) -> Result<(), Broken> {
