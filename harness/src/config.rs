@@ -19,8 +19,9 @@ use crate::workload::{Mix, Spacing, mix_seed, place};
 
 const NODES_DEFAULT: u16 = 5;
 const TIME_LIMIT_DEFAULT: Span = Span::seconds(30);
-/// Longer than an election takes, so that an op that waits one out still gets its answer.
-pub(crate) const OP_TIMEOUT_DEFAULT: Span = Span::seconds(2);
+/// About as long as an election takes: an op whose leader was lost seldom gets an answer later, and a client that
+/// gives up is back to see what the next leader does.
+pub(crate) const OP_TIMEOUT_DEFAULT: Span = Span::millis(500);
 pub(crate) const CHECK_TIME_LIMIT_DEFAULT: Span = Span::seconds(60);
 /// Where runs are kept.
 pub(crate) const STORE_DEFAULT: &str = "store";

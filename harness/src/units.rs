@@ -22,6 +22,14 @@ impl Span {
     }
 }
 
+impl Span {
+    /// A span of whole milliseconds.
+    #[must_use]
+    pub const fn millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
+    }
+}
+
 impl FromStr for Span {
     type Err = String;
 

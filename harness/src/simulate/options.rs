@@ -8,15 +8,15 @@ use clap::Args;
 use splitbrain_consensus::sim::SimConfig;
 
 use super::protocols;
-use super::seeds::Campaign;
+use super::seeds::{Campaign, RATE_DEFAULT};
 use crate::catalog;
 use crate::failure::{Failure, Result};
 use crate::units::Span;
 
 /// The most nodes of a simulated cluster.
 const NODES_MAX: u16 = 31;
-/// The mean time between two ops of the whole cluster.
-const OP_INTERVAL_US: u64 = 10_000;
+/// The greatest rate of a simulated cluster's clients.
+const RATE_MAX: u32 = 100_000;
 
 /// What to simulate.
 #[derive(Args, Clone, Debug)]
@@ -33,6 +33,9 @@ pub struct SimulateOptions {
     /// How many nodes [default: 3 or 5, drawn from the seed]
     #[arg(long, value_name = "N")]
     pub nodes: Option<u16>,
+    /// How many ops the clients ask for in a second of virtual time, about
+    #[arg(long, value_name = "N", default_value_t = RATE_DEFAULT)]
+    pub rate: u32,
     /// How much virtual time has faults in it, before everything heals
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub safety_time: Span,
@@ -98,6 +101,12 @@ impl SimulateOptions {
                 "the number of nodes must lie between 1 and {NODES_MAX}, not {nodes}"
             )));
         }
+        if self.rate == 0 || self.rate > RATE_MAX {
+            let rate = self.rate;
+            return Err(Failure::Usage(format!(
+                "the rate must lie between 1 and {RATE_MAX} ops/s, not {rate}"
+            )));
+        }
         if self.trace && self.seeds.0.end - self.seeds.0.start != 1 {
             return Err(Failure::Usage(
                 "contradiction: --trace takes a single seed, such as --seeds 7".into(),
@@ -121,15 +130,11 @@ impl SimulateOptions {
             trace: self.trace,
             ..campaign.config
         };
+        campaign.rate = self.rate;
         campaign.keep_going = self.keep_going;
         campaign.workers = self.threads;
         Ok(campaign)
     }
-}
-
-/// How long a thread pauses at most, so that `threads` of them make up the cluster's load.
-pub(super) fn think_us_max(threads: usize) -> u64 {
-    2 * OP_INTERVAL_US * threads as u64
 }
 
 #[cfg(test)]

@@ -96,22 +96,20 @@ fn failure_text(campaign: &Campaign, caught: &Caught, width: usize) -> String {
         SeedFailure::Claim(example) => text += &output::counterexample(example, width),
     }
     let outcome = &caught.outcome;
-    {
-        let at = outcome.at_us as f64 / 1e6;
-        let conditions = &outcome.conditions;
-        let _ = writeln!(
-            text,
-            "\n\nat {at:.6} virtual seconds, on a network with delays of {} to {} µs ({} µs for stragglers, \
-             {} ppm of messages), {} ppm lost, {} ppm repeated, after these faults:\n",
-            conditions.delay_us_min,
-            conditions.delay_us_max,
-            conditions.straggler_us_max,
-            conditions.straggler_ppm,
-            conditions.loss_ppm,
-            conditions.duplication_ppm
-        );
-        text += &schedule(&outcome.faults).render(width);
-    }
+    let at = outcome.at_us as f64 / 1e6;
+    let conditions = &outcome.conditions;
+    let _ = writeln!(
+        text,
+        "\n\nat {at:.6} virtual seconds, on a network with delays of {} to {} µs ({} µs for stragglers, \
+         {} ppm of messages), {} ppm lost, {} ppm repeated, after these faults:\n",
+        conditions.delay_us_min,
+        conditions.delay_us_max,
+        conditions.straggler_us_max,
+        conditions.straggler_ppm,
+        conditions.loss_ppm,
+        conditions.duplication_ppm
+    );
+    text += &schedule(&outcome.faults).render(width);
     let _ = writeln!(text, "\nto replay it: {}", campaign.replay_command(caught.seed));
     text
 }

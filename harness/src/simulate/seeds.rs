@@ -11,9 +11,11 @@ use splitbrain_consensus::sim::{Failure, Outcome, SimConfig};
 use splitbrain_reports::results::Counterexample;
 
 use super::judge::{Judgement, judge};
-use super::options::think_us_max;
 use super::protocols::{CLOCK_DRIFT_PPM, SimulatedSystem};
 use super::workbench::Workbench;
+
+/// The ops in a second of virtual time where nobody asks for another rate.
+pub(super) const RATE_DEFAULT: u32 = 300;
 
 thread_local! {
     /// Where this thread last panicked.
@@ -28,6 +30,8 @@ pub struct Campaign {
     pub(super) config: SimConfig,
     /// How many nodes; drawn from each seed where it is not said.
     pub(super) nodes: Option<u16>,
+    /// How many ops the clients of a run ask for in a second of virtual time, about.
+    pub rate: u32,
     /// Whether to go on after the first failing seed.
     pub keep_going: bool,
     /// How many seeds run at the same time; one per core where it is not said.
@@ -102,6 +106,7 @@ impl Campaign {
             mutant,
             config,
             nodes,
+            rate: RATE_DEFAULT,
             keep_going: false,
             workers: None,
         }
@@ -118,10 +123,18 @@ impl Campaign {
         if let Some(nodes) = self.nodes {
             command += &format!(" --nodes {nodes}");
         }
+        if self.rate != RATE_DEFAULT {
+            command += &format!(" --rate {}", self.rate);
+        }
         if self.config.safety_us != SimConfig::default().safety_us {
             command += &format!(" --safety-time {}ms", self.config.safety_us / 1000);
         }
         command + &format!(" --seeds {seed} --trace")
+    }
+
+    /// How long each of `threads` clients pauses at most, so that together they make up the rate.
+    fn think_us_max(&self, threads: usize) -> u64 {
+        2 * 1_000_000 * threads as u64 / u64::from(self.rate)
     }
 
     /// Runs one seed.
@@ -129,7 +142,8 @@ impl Campaign {
         let workbench = Workbench::draw(&self.system, self.nodes, seed);
         let config = SimConfig {
             nodes: workbench.nodes,
-            think_us_max: think_us_max(workbench.threads),
+            op_timeout_us: workbench.op_timeout_us,
+            think_us_max: self.think_us_max(workbench.threads),
             ..self.config.clone()
         };
         let (mut outcome, history) = (self.system.run)(seed, &config, self.mutant, &workbench);

@@ -11,6 +11,8 @@ use crate::workload::{Mix, Random, WORKLOADS, Weights, Workload};
 const THREADS_PER_NODE: usize = 6;
 /// The choices of cluster size: with three nodes, everything hinges on each.
 const NODES: [u16; 2] = [3, 5];
+/// The choices of a client's patience.
+const OP_TIMEOUTS_US: [u64; 3] = [100_000, 300_000, 1_000_000];
 /// A key is retired after so many ops.
 const OPS_PER_KEY: u64 = 200;
 /// The choices of live keys.
@@ -42,6 +44,8 @@ pub(super) struct Workbench {
     pub(super) workload: &'static Workload,
     pub(super) mix: Mix,
     pub(super) threads: usize,
+    /// How long a client waits for an answer. One that gives up early is soon back to see what a new leader does.
+    pub(super) op_timeout_us: u64,
     /// Settings of the system.
     pub(super) options: Vec<(String, String)>,
 }
@@ -80,6 +84,7 @@ impl Workbench {
             workload,
             mix,
             threads: THREADS_PER_NODE * usize::from(nodes),
+            op_timeout_us: OP_TIMEOUTS_US[pick(OP_TIMEOUTS_US.len())],
             options,
         }
     }

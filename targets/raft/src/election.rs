@@ -109,8 +109,8 @@ impl Raft {
     /// Whether this node has reason to think that its leader is alive. While it does it deposes nobody: a node
     /// that was removed or cut off cannot disrupt the cluster (thesis §4.2.3), and leases rest on it (§6.4.1).
     pub(crate) fn hears_a_leader(&self) -> bool {
-        self.role.leader_state().is_some()
-            || self.now.micros_since(self.heard_from_leader_at) < self.options.election_timeout_us
+        let recent = |at| self.now.micros_since(at) < self.options.election_timeout_us;
+        self.role.leader_state().is_some() || self.heard_from_leader_at.is_some_and(recent)
     }
 
     /// §5.4.1: whether a log that ends at `last` is at least as up-to-date as this node's.

@@ -16,7 +16,7 @@ impl Raft {
         if !matches!(self.role, RoleState::Follower { leader: Some(known) } if known == leader) {
             self.become_follower(self.term, Some(leader));
         }
-        self.heard_from_leader_at = self.now;
+        self.heard_from_leader_at = Some(self.now);
         self.reset_election_timer();
     }
 

@@ -7,7 +7,8 @@ use std::str::FromStr;
 /// A planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mutant {
-    /// The vote is forgotten by a restart.
+    /// The vote is forgotten by a restart, and the node votes at once (waiting out an election timeout, as the clean
+    /// core does, would hide most of the damage).
     VoteNotPersisted,
     /// The term, and with it the vote, is forgotten by a restart.
     TermNotPersisted,

@@ -35,7 +35,7 @@ pub struct Raft {
     pub(crate) election_deadline: Time,
     /// When a current leader was last heard from. A node that starts acts as if it just had been: in an earlier
     /// life it may have supported a lease that still runs.
-    pub(crate) heard_from_leader_at: Time,
+    pub(crate) heard_from_leader_at: Option<Time>,
     /// The last round of heartbeats that this follower answered in this term.
     pub(crate) answered_round: u64,
 
@@ -62,7 +62,7 @@ impl Raft {
             last_applied: Index(0),
             role: RoleState::Follower { leader: None },
             election_deadline: now,
-            heard_from_leader_at: now,
+            heard_from_leader_at: (setup.options.mutant != Some(Mutant::VoteNotPersisted)).then_some(now),
             answered_round: 0,
             durable: Durable::default(),
             incoming_snapshot: None,

@@ -204,6 +204,9 @@ where
             self.highest_term_led = status.term;
             self.stats.elections += 1;
             self.spring(|kind| matches!(kind, FaultKind::IsolateNewLeader | FaultKind::CrashNewLeader));
+            if self.temper.slow_leaders {
+                self.slow_down(id)?;
+            }
         }
         Ok(())
     }

@@ -29,10 +29,8 @@ where
                 self.crash_some(fault)
             }
             FaultKind::PauseOne | FaultKind::PauseLeader => self.pause(fault),
-            FaultKind::SkewClocks => self.skew_clocks()?,
             FaultKind::IsolateNewLeader | FaultKind::CrashNewLeader | FaultKind::BlinkAtNewTerm => {
-                self.armed.push(fault);
-                return Ok(());
+                unreachable!("these lie in wait for elections, and are in no plan")
             }
             FaultKind::TransferLeadership | FaultKind::ChangeMembers => self.reconfigure(fault)?,
         };
@@ -52,16 +50,26 @@ where
         self.faults.push(FaultRecord { planned, nodes });
     }
 
-    /// Lets the faults strike, within moments, that lay in wait for what has just happened.
+    /// A term began, or a leader was elected: lets strike within moments what lies in wait for that, every other
+    /// time.
     pub(super) fn spring(&mut self, waits_for_it: impl Fn(FaultKind) -> bool) {
         const MOMENTS_US: [u64; 3] = [500, 5_000, 50_000];
-        let sprung = self
-            .armed
-            .extract_if(.., |fault| waits_for_it(fault.kind))
-            .collect::<Vec<_>>();
-        for fault in sprung {
-            let moment_us = self.rng.next_u64() % MOMENTS_US[self.rng.next_u32() as usize % MOMENTS_US.len()];
-            self.queue.put(self.now_us + moment_us, Event::Ambush { fault });
+        const LENGTHS_US: [u64; 3] = [20_000, 300_000, 1_000_000];
+        let Some(kind) = self.temper.ambush.filter(|kind| waits_for_it(*kind)) else {
+            return;
+        };
+        let mut below = |bounds: &[u64]| {
+            let bound = bounds[self.rng.next_u32() as usize % bounds.len()];
+            self.rng.next_u64() % bound
+        };
+        let (moment_us, lasts_us) = (below(&MOMENTS_US), 1_000 + below(&LENGTHS_US));
+        if !self.healed && self.rng.next_u32().is_multiple_of(2) {
+            let fault = PlannedFault {
+                at_us: self.now_us + moment_us,
+                lasts_us,
+                kind,
+            };
+            self.queue.put(fault.at_us, Event::Ambush { fault });
         }
     }
 
@@ -151,16 +159,15 @@ where
         vec![id]
     }
 
-    /// Slows the leader's clock and speeds up the others, within the bound. It lasts until the next such fault.
-    fn skew_clocks(&mut self) -> Result<Vec<NodeId>, Broken> {
-        let (slow, drift_ppm) = (self.leader_or_random(), self.config.clock_drift_ppm);
+    /// Slows one clock and speeds up the others, within the bound.
+    pub(super) fn slow_down(&mut self, slow: NodeId) -> Result<(), Broken> {
+        let (now_us, drift_ppm) = (self.now_us, self.config.clock_drift_ppm);
         for id in self.nodes.iter().map(|node| node.id).collect::<Vec<_>>() {
             let rate_ppm = if id == slow {
                 1_000_000 - drift_ppm
             } else {
                 1_000_000 + drift_ppm
             };
-            let now_us = self.now_us;
             self.node(id).clock.set_rate(now_us, rate_ppm);
             // What was to wake a slower clock comes too late for a faster one.
             if let Some(life) = &mut self.node(id).life {
@@ -168,7 +175,7 @@ where
             }
             self.look_at(id)?;
         }
-        Ok(vec![slow])
+        Ok(())
     }
 
     fn reconfigure(&mut self, fault: PlannedFault) -> Result<Vec<NodeId>, Broken> {
@@ -201,7 +208,6 @@ where
         self.network.heal();
         self.network.conditions = NetworkConditions::HEALTHY;
         self.healed = true;
-        self.armed.clear();
         for id in self.shuffled() {
             self.node(id).paused_until_us = 0;
             self.queue.put(self.now_us, Event::Restart { node: id });

@@ -8,7 +8,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::sim::clients::{ClientOutcome, ClientRequest, Clients};
 use crate::sim::clock::Clock;
 use crate::sim::config::SimConfig;
-use crate::sim::faults::{FaultRecord, PlannedFault, plan_faults};
+use crate::sim::faults::{FaultRecord, PlannedFault, Temper, plan_faults};
 use crate::sim::invariants::{Broken, Invariants};
 use crate::sim::network::{Network, NetworkConditions};
 use crate::sim::node::Node;
@@ -147,8 +147,7 @@ pub(super) struct World<'a, P: Simulated, S, C> {
     pub(super) threads: Vec<Thread>,
     pub(super) healed: bool,
     pub(super) faults: Vec<FaultRecord>,
-    /// Faults that wait for an election.
-    pub(super) armed: Vec<PlannedFault>,
+    pub(super) temper: Temper,
     pub(super) trace: Trace,
     pub(super) stats: Stats,
     pub(super) invariants: Invariants,
@@ -200,6 +199,11 @@ where
         } else {
             NetworkConditions::HEALTHY
         };
+        let temper = if config.faults {
+            Temper::draw(&mut rng)
+        } else {
+            Temper::MILD
+        };
         let mut queue = EventQueue::new();
         let mut nodes = Vec::new();
         for id in (1..=config.nodes).map(NodeId) {
@@ -241,7 +245,7 @@ where
             clients,
             healed: false,
             faults: Vec::new(),
-            armed: Vec::new(),
+            temper,
             trace: Trace::new(config.trace),
             stats: Stats::default(),
             invariants: Invariants::new(config.nodes),
