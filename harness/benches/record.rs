@@ -53,7 +53,9 @@ fn main() {
     let load = Arc::new(Load {
         pen: recorder.pen(),
         generator: Mutex::new(workload.generator(&Mix::default(), 1)),
-        pace: Pace::Closed,
+        pace: Pace::Closed {
+            reader_interval: Duration::ZERO,
+        },
         latencies: Mutex::new(Latencies::new(READ_MODES)),
         concurrency: CONCURRENCY,
     });
@@ -90,7 +92,7 @@ fn main() {
 
 async fn drive(load: &Arc<Load>) {
     let (stop, stopped) = watch::channel(false);
-    let clients: Vec<_> = place(CONCURRENCY, NODES, READ_MODES)
+    let clients: Vec<_> = place(CONCURRENCY, NODES, READ_MODES, 0)
         .into_iter()
         .enumerate()
         .map(|(thread, place)| Client::new(Thread(thread), place, NullSystem, Arc::clone(load)))

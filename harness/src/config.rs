@@ -25,8 +25,8 @@ pub(crate) const OP_TIMEOUT_DEFAULT: Span = Span::millis(500);
 pub(crate) const CHECK_TIME_LIMIT_DEFAULT: Span = Span::seconds(60);
 /// Where runs are kept.
 pub(crate) const STORE_DEFAULT: &str = "store";
-/// The least threads per node where no concurrency is asked for.
-const THREADS_PER_NODE_MIN: usize = 2;
+/// Threads per node and read mode where no concurrency is asked for: one that does all, and one that only reads.
+const THREADS_PER_MODE: usize = 2;
 /// The greatest rate of an open loop: more than the recorder can take.
 const RATE_MAX: f64 = 1e7;
 
@@ -59,7 +59,7 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
     let schedule = schedule(seed, &nemesis, time_limit, nodes)?;
     let read_modes = judged(&modes, options.claim.as_deref())?;
     let nodes: Vec<String> = Node::range(nodes).iter().map(Node::to_string).collect();
-    let placements = place(concurrency, nodes.len(), read_modes.len());
+    let placements = place(concurrency, nodes.len(), read_modes.len(), mix.readers_percent);
     let mut test = Test {
         splitbrain: env!("CARGO_PKG_VERSION").to_owned(),
         name: name(options.name, system.name(), workload.name)?,
@@ -132,15 +132,17 @@ fn mix(options: &RunOptions, default: &Mix) -> Result<Mix> {
         keys: options.keys.unwrap_or(default.keys),
         ops_per_key: options.ops_per_key.unwrap_or(default.ops_per_key),
         key_distribution: options.key_distribution.unwrap_or(default.key_distribution),
+        readers_percent: options.readers.unwrap_or(default.readers_percent),
+        reader_interval: options.reader_interval.unwrap_or(default.reader_interval),
     };
     mix.validate().map_err(contradiction)?;
     Ok(mix)
 }
 
-/// Where nobody asks for a number: one thread for each node and read mode, since a mode that is stale on one
-/// node only is caught there only.
+/// Where nobody asks for a number: some for each node and read mode, since a mode that is stale on one node only is
+/// caught there only.
 fn concurrency(wanted: Option<Concurrency>, nodes: u16, read_modes: usize) -> Result<usize> {
-    let per_node = Concurrency::PerNode(read_modes.max(THREADS_PER_NODE_MIN));
+    let per_node = Concurrency::PerNode(THREADS_PER_MODE * read_modes);
     match wanted.unwrap_or(per_node).threads(usize::from(nodes)) {
         0 => Err(contradiction("a concurrency of 0: nobody would ask anything")),
         n if n > CONCURRENCY_MAX => Err(contradiction(format!(

@@ -41,6 +41,12 @@ pub fn command(test: &Test, all_read_modes: bool) -> String {
     if test.mix.ops_per_key != default.ops_per_key {
         add("ops-per-key", test.mix.ops_per_key.to_string());
     }
+    if test.mix.readers_percent != default.readers_percent {
+        add("readers", test.mix.readers_percent.to_string());
+    }
+    if test.mix.reader_interval != default.reader_interval {
+        add("reader-interval", test.mix.reader_interval.to_string());
+    }
     if test.mix.key_distribution != default.key_distribution {
         add("key-distribution", test.mix.key_distribution.to_string());
     }

@@ -163,7 +163,13 @@ impl Test {
                     mix.keys, mix.ops_per_key, mix.key_distribution
                 ),
             ),
-            ("client threads", self.concurrency.to_string()),
+            (
+                "client threads",
+                format!(
+                    "{}, {} % of them only read",
+                    self.concurrency, mix.readers_percent
+                ),
+            ),
             ("pace", pace),
             ("op timeout", self.op_timeout.to_string()),
             ("time limit", self.time_limit.to_string()),

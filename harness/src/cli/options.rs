@@ -85,7 +85,7 @@ pub struct RunOptions {
         help_heading = "Load"
     )]
     pub workload: Option<String>,
-    /// Client threads: a number, or 2n for 2 per node [default: one per node and read mode, at least 2n]
+    /// Client threads: a number, or 2n for 2 per node [default: two per node and read mode]
     #[arg(
         long,
         value_name = "N|Nn",
@@ -124,6 +124,26 @@ pub struct RunOptions {
     )]
     #[serde(deserialize_with = "weights")]
     pub mix: Option<Weights>,
+    /// How many of a hundred client threads only read [default: 50]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "SPLITBRAIN_READERS",
+        hide_env = true,
+        allow_negative_numbers = true,
+        help_heading = "Load"
+    )]
+    pub readers: Option<u8>,
+    /// The least time between two reads of a client that only reads [default: 5ms]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "SPLITBRAIN_READER_INTERVAL",
+        hide_env = true,
+        allow_hyphen_values = true,
+        help_heading = "Load"
+    )]
+    pub reader_interval: Option<Span>,
     /// How many keys are live at once
     #[arg(
         long,
@@ -257,6 +277,8 @@ impl RunOptions {
             rate: self.rate.or(lower.rate),
             arrivals: self.arrivals.or(lower.arrivals),
             mix: self.mix.or(lower.mix),
+            readers: self.readers.or(lower.readers),
+            reader_interval: self.reader_interval.or(lower.reader_interval),
             keys: self.keys.or(lower.keys),
             ops_per_key: self.ops_per_key.or(lower.ops_per_key),
             key_distribution: self.key_distribution.or(lower.key_distribution),

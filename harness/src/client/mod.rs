@@ -100,6 +100,7 @@ impl<C: Caller> Client<C> {
     /// If the history can no longer be written.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> io::Result<()> {
         loop {
+            let asked_at = time::Instant::now();
             let due_ns = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
@@ -111,6 +112,10 @@ impl<C: Caller> Client<C> {
                 self.rest = (self.rest * 2).min(REST_MAX);
             } else {
                 self.rest = REST_MIN;
+                if let (true, Pace::Closed { reader_interval }) = (self.placement.reader, &self.load.pace) {
+                    let next = asked_at + *reader_interval;
+                    let _ = time::timeout_at(next, stop.wait_for(|stop| *stop)).await;
+                }
             }
         }
     }
@@ -118,7 +123,9 @@ impl<C: Caller> Client<C> {
     /// One op. `due_ns` is when it arrived in the open loop, from where its latency counts.
     async fn call(&mut self, due_ns: Option<u64>) -> io::Result<Called> {
         let load = Arc::clone(&self.load);
-        let request = load.generator().next(self.thread, load.pen.clock().now_ns());
+        let request = load
+            .generator()
+            .next(self.thread, self.placement.reader, load.pen.clock().now_ns());
         let op = self.op(&request);
         let invoked_ns = load.pen.invoke(&op)?;
         let called = self.caller.call(&request).await;
@@ -204,7 +211,9 @@ mod tests {
         let load = Arc::new(Load {
             pen: recorder.pen(),
             generator: Mutex::new(workload.generator(&Mix::default(), 1)),
-            pace: Pace::Closed,
+            pace: Pace::Closed {
+                reader_interval: Duration::ZERO,
+            },
             latencies: Mutex::new(Latencies::new(1)),
             concurrency: 10,
         });
@@ -216,6 +225,7 @@ mod tests {
         let place = Placement {
             node: 0,
             read_mode: 0,
+            reader: false,
         };
         Client::new(Thread(3), place, caller, load)
             .run(stopped)

@@ -1,6 +1,7 @@
 //! When clients ask: at once, or when a request arrives.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time;
 
@@ -14,7 +15,10 @@ const TIMER_GRAIN_NS: u64 = 1_000_000;
 /// The pace of a load.
 pub enum Pace {
     /// Each client asks again as soon as it has its answer.
-    Closed,
+    Closed {
+        /// But for those that only read, which wait so long from one read to the next.
+        reader_interval: Duration,
+    },
     /// Requests arrive by a schedule.
     Open(Box<OpenLoop>),
 }
@@ -91,6 +95,9 @@ mod tests {
         pace.next_due().await;
         // Taken: 100. Left: 101, 102, 103.
         assert_eq!(pace.never_asked(104), 3);
-        assert_eq!(Pace::Closed.never_asked(104), 0);
+        let closed = Pace::Closed {
+            reader_interval: Duration::ZERO,
+        };
+        assert_eq!(closed.never_asked(104), 0);
     }
 }

@@ -36,7 +36,9 @@ impl Clients {
         let workload = catalog::workload(&test.workload)?;
         let pace = match test.rate {
             Some(rate) => Pace::open(Arrivals::new(rate, test.arrivals, test.seed), pen.clock()),
-            None => Pace::Closed,
+            None => Pace::Closed {
+                reader_interval: test.mix.reader_interval.0,
+            },
         };
         let load = Arc::new(Load {
             pen,
@@ -47,7 +49,12 @@ impl Clients {
         });
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let placements = place(test.concurrency, addrs.len(), test.read_modes.len());
+        let placements = place(
+            test.concurrency,
+            addrs.len(),
+            test.read_modes.len(),
+            test.mix.readers_percent,
+        );
         for (thread, place) in placements.into_iter().enumerate() {
             let at = addrs[place.node];
             let read_mode = &test.read_modes[place.read_mode].name;

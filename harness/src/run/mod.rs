@@ -304,7 +304,12 @@ pub fn read_nemesis(path: &Path) -> Result<Vec<NemesisEvent>> {
 
 /// Says which nodes have no client of some read mode.
 fn warn_of_gaps(test: &Test) {
-    let placements = place(test.concurrency, test.nodes.len(), test.read_modes.len());
+    let placements = place(
+        test.concurrency,
+        test.nodes.len(),
+        test.read_modes.len(),
+        test.mix.readers_percent,
+    );
     let gaps = uncovered(&placements, test.nodes.len(), test.read_modes.len());
     if gaps.is_empty() {
         return;

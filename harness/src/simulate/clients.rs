@@ -32,7 +32,12 @@ pub(super) struct SimClients<M> {
 impl<M> SimClients<M> {
     pub(super) fn new(workbench: &Workbench, modes: Vec<M>, seed: u64) -> Self {
         let nodes = usize::from(workbench.nodes);
-        let places = place(workbench.threads, nodes, modes.len());
+        let places = place(
+            workbench.threads,
+            nodes,
+            modes.len(),
+            workbench.mix.readers_percent,
+        );
         let client = |(thread, place)| Client {
             process: ProcessId(thread as u64),
             place,
@@ -91,8 +96,8 @@ impl<M: Copy> Clients<M> for SimClients<M> {
 
     fn invoke(&mut self, thread: usize, now_us: u64) -> ClientRequest<M> {
         let time_ns = self.moment(now_us);
-        let request = self.generator.next(Thread(thread), time_ns);
         let place = self.clients[thread].place;
+        let request = self.generator.next(Thread(thread), place.reader, time_ns);
         let read_mode = u8::try_from(place.read_mode).ok().map(ReadModeId);
         let node = u16::try_from(place.node).ok().map(NodeName);
         self.clients[thread].asked = Some(request);

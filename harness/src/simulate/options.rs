@@ -5,12 +5,13 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use clap::Args;
-use splitbrain_consensus::sim::SimConfig;
+use splitbrain_consensus::sim::{Nemesis, SimConfig};
 
 use super::protocols;
 use super::seeds::{Campaign, RATE_DEFAULT};
 use crate::catalog;
 use crate::failure::{Failure, Result};
+use crate::names;
 use crate::units::Span;
 
 /// The most nodes of a simulated cluster.
@@ -27,6 +28,9 @@ pub struct SimulateOptions {
     /// Plant this bug (see `list mutants`)
     #[arg(long, value_name = "SYSTEM/NAME")]
     pub mutant: Option<String>,
+    /// The families of faults: partition, kill, pause, clock, reconfigure [default: all]
+    #[arg(long, value_name = "FAMILY,…", value_delimiter = ',')]
+    pub nemesis: Vec<String>,
     /// The seeds, each a run of its own: A..B without B, or a single one
     #[arg(long, value_name = "A..B", default_value = "0..1000")]
     pub seeds: Seeds,
@@ -130,11 +134,26 @@ impl SimulateOptions {
             trace: self.trace,
             ..campaign.config
         };
+        if !self.nemesis.is_empty() {
+            campaign.config.nemesis = nemesis(&self.nemesis)?;
+        }
         campaign.rate = self.rate;
         campaign.keep_going = self.keep_going;
         campaign.workers = self.threads;
         Ok(campaign)
     }
+}
+
+/// The families of faults of these names.
+///
+/// # Errors
+/// [`Failure::Usage`] if there is no such family, with the known ones.
+pub(super) fn nemesis(wanted: &[String]) -> Result<Vec<Nemesis>> {
+    let find = |name: &String| {
+        let found = names::find("simulated fault", name.trim(), &Nemesis::ALL, |(_, name)| name);
+        found.map(|(family, _)| *family)
+    };
+    wanted.iter().map(find).collect()
 }
 
 #[cfg(test)]

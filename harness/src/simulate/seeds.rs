@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use splitbrain_consensus::sim::{Failure, Outcome, SimConfig};
+use splitbrain_consensus::sim::{Failure, Nemesis, Outcome, SimConfig};
 use splitbrain_reports::results::Counterexample;
 
 use super::judge::{Judgement, judge};
@@ -119,6 +119,13 @@ impl Campaign {
         let mut command = format!("splitbrain simulate --system {name}");
         if let Some(mutant) = self.mutant {
             command += &format!(" --mutant {name}/{mutant}");
+        }
+        if self.config.nemesis != SimConfig::default().nemesis {
+            let families = Nemesis::ALL
+                .iter()
+                .filter(|(family, _)| self.config.nemesis.contains(family));
+            let names: Vec<_> = families.map(|(_, name)| *name).collect();
+            command += &format!(" --nemesis {}", names.join(","));
         }
         if let Some(nodes) = self.nodes {
             command += &format!(" --nodes {nodes}");

@@ -7,8 +7,8 @@ use splitbrain_systems::ReadModeInfo;
 use super::protocols::SimulatedSystem;
 use crate::workload::{Mix, Random, WORKLOADS, Weights, Workload};
 
-/// Client threads for each node: as many as there are read modes in the largest system.
-const THREADS_PER_NODE: usize = 6;
+/// Client threads for each node: a reader and another for each read mode of the largest system.
+const THREADS_PER_NODE: usize = 12;
 /// The choices of cluster size: with three nodes, everything hinges on each.
 const NODES: [u16; 2] = [3, 5];
 /// The choices of a client's patience.

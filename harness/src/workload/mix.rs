@@ -6,8 +6,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::units::Span;
+
 /// The most keys that may be live at once: a bound on the generator's memory.
 const KEYS_MAX: usize = 1_000_000;
+/// The greatest share of clients that only read.
+const READERS_PERCENT_MAX: u8 = 90;
 
 /// What a workload asks for, how often, and of which keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +26,12 @@ pub struct Mix {
     pub ops_per_key: u64,
     /// How a key is chosen among the live ones.
     pub key_distribution: KeyDistribution,
+    /// How many of a hundred client threads only read, where there are enough for every node and read mode to have
+    /// some of both. They go on reading at a cut-off node, where others wait for their writes.
+    pub readers_percent: u8,
+    /// How long such a reader waits from one read to the next, at least: often enough to see how stale a node is,
+    /// seldom enough to leave the machine to the others.
+    pub reader_interval: Span,
 }
 
 /// Relative frequencies; only their ratios matter.
@@ -73,6 +83,11 @@ pub enum MixError {
     /// No key at all, or too many.
     #[error("the number of keys must lie between 1 and {KEYS_MAX}, not {0}")]
     Keys(usize),
+    /// Nobody would write.
+    #[error(
+        "at most {READERS_PERCENT_MAX} % of the clients can be readers, not {0} %: somebody has to write"
+    )]
+    Readers(u8),
     /// A key would be retired before its first request.
     #[error("a key must serve at least 1 op before it is retired")]
     OpsPerKey,
@@ -89,8 +104,10 @@ impl Default for Mix {
                 cas: 15,
             },
             keys: 10,
-            ops_per_key: 500,
+            ops_per_key: 5000,
             key_distribution: KeyDistribution::Uniform,
+            readers_percent: 50,
+            reader_interval: Span::millis(5),
         }
     }
 }
@@ -110,6 +127,7 @@ impl Mix {
             () if total == 0 => Err(MixError::NoWeight),
             () if write == 0 && cas == 0 => Err(MixError::NoWrites),
             () if self.keys == 0 || self.keys > KEYS_MAX => Err(MixError::Keys(self.keys)),
+            () if self.readers_percent > READERS_PERCENT_MAX => Err(MixError::Readers(self.readers_percent)),
             () if self.ops_per_key == 0 => Err(MixError::OpsPerKey),
             () => Ok(()),
         }
@@ -211,6 +229,7 @@ mod tests {
         let weights = |read, write, cas| Weights { read, write, cas };
         assert_eq!(Mix::default().validate(), Ok(()));
         assert_eq!(with(|m| m.keys = 0), Err(MixError::Keys(0)));
+        assert_eq!(with(|m| m.readers_percent = 100), Err(MixError::Readers(100)));
         assert_eq!(with(|m| m.ops_per_key = 0), Err(MixError::OpsPerKey));
         let mut mix = Mix {
             weights: weights(0, 0, 0),

@@ -45,8 +45,8 @@ pub struct Completion {
 
 /// A source of requests.
 pub trait Generator: Send {
-    /// The next request of `thread`, asked for at `now_ns` on the run's clock.
-    fn next(&mut self, thread: Thread, now_ns: u64) -> Request;
+    /// The next request of `thread`, asked for at `now_ns` on the run's clock. A reader only reads.
+    fn next(&mut self, thread: Thread, reader: bool, now_ns: u64) -> Request;
 
     /// Learns what became of a request of `thread`.
     fn observe(&mut self, thread: Thread, completion: &Completion);

@@ -102,10 +102,14 @@ impl LiveKey {
 }
 
 impl Generator for Register {
-    fn next(&mut self, _thread: Thread, _now_ns: u64) -> Request {
+    fn next(&mut self, _thread: Thread, reader: bool, _now_ns: u64) -> Request {
         let slot = self.choose_slot();
         let (key, seen) = (self.live[slot].key, self.live[slot].seen);
-        let action = self.choose_action(seen);
+        let action = if reader {
+            Action::Read
+        } else {
+            self.choose_action(seen)
+        };
         self.live[slot].requests += 1;
         self.replace_if_spent(slot);
         Request { key, action }
@@ -151,7 +155,7 @@ mod tests {
         (0..requests)
             .map(|n| {
                 let thread = Thread(n % 10);
-                let request = generator.next(thread, n as u64);
+                let request = generator.next(thread, false, n as u64);
                 let held = store.get(&request.key).copied();
                 let (outcome, observed, stored) = match request.action {
                     Action::Read => (Outcome::Ok, Some(held), None),
@@ -171,6 +175,12 @@ mod tests {
                 (request, outcome)
             })
             .collect()
+    }
+
+    #[test]
+    fn a_reader_only_reads() {
+        let mut generator = Register::new(Mix::default(), 1);
+        assert!((0..1000).all(|n| generator.next(Thread(0), true, n).action == Action::Read));
     }
 
     #[test]
@@ -252,7 +262,7 @@ mod tests {
             ..Mix::default()
         };
         let mut generator = Register::new(mix, 1);
-        let request = generator.next(Thread(0), 0);
+        let request = generator.next(Thread(0), false, 0);
         assert!(matches!(request.action, Action::Write { .. }));
     }
 }

@@ -74,7 +74,7 @@ fn clean_raft_keeps_its_invariants_and_recovers() {
 #[test]
 fn a_cluster_without_faults_answers_nearly_everything() {
     let config = SimConfig {
-        faults: false,
+        nemesis: Vec::new(),
         ..SimConfig::default()
     };
     let outcome = run(1, &config, None);

@@ -1,5 +1,7 @@
 //! What is simulated.
 
+use crate::sim::faults::Nemesis;
+
 /// The size and length of a simulated run, and what may happen in it. Times are virtual microseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimConfig {
@@ -16,10 +18,8 @@ pub struct SimConfig {
     /// How fast or slow clocks may run, in parts per million. Leases hold only up to the bound that the protocol
     /// was told.
     pub clock_drift_ppm: u64,
-    /// Whether there are faults at all. Without them messages are only delayed.
-    pub faults: bool,
-    /// Whether leadership is transferred and members change.
-    pub reconfiguration: bool,
+    /// The families of faults that may happen. Without any, messages are only delayed.
+    pub nemesis: Vec<Nemesis>,
     /// Whether to write down every event.
     pub trace: bool,
 }
@@ -33,8 +33,7 @@ impl Default for SimConfig {
             think_us_max: 180_000,
             op_timeout_us: 1_000_000,
             clock_drift_ppm: 100_000,
-            faults: true,
-            reconfiguration: true,
+            nemesis: Nemesis::ALL.map(|(family, _)| family).to_vec(),
             trace: false,
         }
     }

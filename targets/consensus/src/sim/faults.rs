@@ -41,8 +41,8 @@ pub enum FaultKind {
     IsolateNewLeader,
     /// A node that is just elected loses power within moments.
     CrashNewLeader,
-    /// When a term begins, random nodes lose power for an instant, just when they vote.
-    BlinkAtNewTerm,
+    /// A node that has just followed a candidate into its term loses power for an instant: about when it votes.
+    BlinkVoter,
     /// The leader is told to hand over to a random node.
     TransferLeadership,
     /// The voting members become a random set.
@@ -69,22 +69,65 @@ pub struct FaultRecord {
     pub nodes: Vec<NodeId>,
 }
 
-const FAULTS: [FaultKind; 14] = [
-    FaultKind::IsolateOne,
-    FaultKind::IsolateLeader,
-    FaultKind::Halves,
-    FaultKind::MajoritiesRing,
-    FaultKind::Bridge,
-    FaultKind::MuteOne,
-    FaultKind::DeafLeader,
-    FaultKind::OneWay,
-    FaultKind::CrashLeader,
-    FaultKind::CrashOne,
-    FaultKind::CrashMinority,
-    FaultKind::CrashAll,
-    FaultKind::PauseOne,
-    FaultKind::PauseLeader,
-];
+/// A family of faults, which a simulation may be restricted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nemesis {
+    /// The network is cut, and messages are lost, repeated and overtaken.
+    Partition,
+    /// Nodes lose power.
+    Kill,
+    /// Nodes stand still.
+    Pause,
+    /// Clocks run fast and slow.
+    Clock,
+    /// Leadership is transferred, and members change.
+    Reconfigure,
+}
+
+impl Nemesis {
+    /// All families with their names.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Partition, "partition"),
+        (Self::Kill, "kill"),
+        (Self::Pause, "pause"),
+        (Self::Clock, "clock"),
+        (Self::Reconfigure, "reconfigure"),
+    ];
+
+    /// The faults that are planned by time.
+    fn faults(self) -> &'static [FaultKind] {
+        match self {
+            Self::Partition => &[
+                FaultKind::IsolateOne,
+                FaultKind::IsolateLeader,
+                FaultKind::Halves,
+                FaultKind::MajoritiesRing,
+                FaultKind::Bridge,
+                FaultKind::MuteOne,
+                FaultKind::DeafLeader,
+                FaultKind::OneWay,
+            ],
+            Self::Kill => &[
+                FaultKind::CrashLeader,
+                FaultKind::CrashOne,
+                FaultKind::CrashMinority,
+                FaultKind::CrashAll,
+            ],
+            Self::Pause => &[FaultKind::PauseOne, FaultKind::PauseLeader],
+            Self::Clock => &[],
+            Self::Reconfigure => &[FaultKind::TransferLeadership, FaultKind::ChangeMembers],
+        }
+    }
+
+    /// The faults that lie in wait for elections.
+    fn ambushes(self) -> &'static [FaultKind] {
+        match self {
+            Self::Partition => &[FaultKind::IsolateNewLeader],
+            Self::Kill => &[FaultKind::CrashNewLeader, FaultKind::BlinkVoter],
+            Self::Pause | Self::Clock | Self::Reconfigure => &[],
+        }
+    }
+}
 
 /// What lies in wait for elections in one run. It cannot be planned by time: elections come when they come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,38 +139,38 @@ pub(super) struct Temper {
 }
 
 impl Temper {
-    pub(super) fn draw(rng: &mut ChaCha8Rng) -> Self {
-        let ambushes = [
-            None,
-            Some(FaultKind::IsolateNewLeader),
-            Some(FaultKind::CrashNewLeader),
-            Some(FaultKind::BlinkAtNewTerm),
-        ];
-        Self {
-            ambush: ambushes[rng.next_u32() as usize % ambushes.len()],
-            slow_leaders: rng.next_u32().is_multiple_of(3),
-        }
+    pub(super) fn draw(rng: &mut ChaCha8Rng, nemesis: &[Nemesis]) -> Self {
+        let ambushes: Vec<_> = nemesis
+            .iter()
+            .flat_map(|family| family.ambushes())
+            .copied()
+            .collect();
+        let slow_leaders = nemesis.contains(&Nemesis::Clock) && rng.next_u32().is_multiple_of(2);
+        // One run in so many has none.
+        let ambush = ambushes
+            .get(rng.next_u32() as usize % (ambushes.len() + 1))
+            .copied();
+        Self { ambush, slow_leaders }
     }
-
-    pub(super) const MILD: Self = Self {
-        ambush: None,
-        slow_leaders: false,
-    };
 }
 
 /// The faults of a run, by time. Each run favours a few kinds, one pace and one length, so that over many seeds
 /// each kind meets itself and every other in quick succession as well as alone ("swarm testing", Groce and others,
 /// ISSTA 2012).
-pub fn plan_faults(rng: &mut ChaCha8Rng, safety_us: u64, reconfiguration: bool) -> Vec<PlannedFault> {
+pub fn plan_faults(rng: &mut ChaCha8Rng, safety_us: u64, nemesis: &[Nemesis]) -> Vec<PlannedFault> {
     const FAVOURED_MAX: usize = 5;
     const GAPS_US: [u64; 4] = [100_000, 400_000, 1_000_000, 2_500_000];
     const LENGTHS_US: [u64; 4] = [20_000, 200_000, 600_000, 2_000_000];
     let mut pick = |count: usize| rng.next_u32() as usize % count;
-    let mut kinds: Vec<FaultKind> = FAULTS.to_vec();
-    if reconfiguration && pick(2) == 0 {
-        kinds.extend([FaultKind::TransferLeadership, FaultKind::ChangeMembers]);
+    let mut kinds: Vec<FaultKind> = nemesis
+        .iter()
+        .flat_map(|family| family.faults())
+        .copied()
+        .collect();
+    if kinds.is_empty() {
+        return Vec::new();
     }
-    let favoured = 1 + pick(FAVOURED_MAX);
+    let favoured = 1 + pick(FAVOURED_MAX.min(kinds.len()));
     for place in 0..favoured {
         let other = place + pick(kinds.len() - place);
         kinds.swap(place, other);
@@ -256,7 +299,13 @@ mod tests {
 
     #[test]
     fn the_plan_is_a_function_of_the_seed() {
-        let plan = |seed| plan_faults(&mut ChaCha8Rng::seed_from_u64(seed), 10_000_000, true);
+        let plan = |seed| {
+            plan_faults(
+                &mut ChaCha8Rng::seed_from_u64(seed),
+                10_000_000,
+                &[Nemesis::Kill, Nemesis::Pause],
+            )
+        };
         assert_eq!(plan(7), plan(7));
         assert_ne!(plan(7), plan(8));
         assert!(!plan(7).is_empty());

@@ -7,7 +7,7 @@ use crate::sim::faults::FaultKind;
 use crate::sim::invariants::Broken;
 use crate::sim::node::{Life, Node};
 use crate::sim::world::{Administration, Event, Input, Simulated, World};
-use crate::{Effect, Incarnation, NodeId, Ready, Refusal, RequestId, Setup, StateMachine};
+use crate::{Effect, Incarnation, NodeId, Ready, Refusal, RequestId, Role, Setup, StateMachine};
 
 /// How often an input waits for the next one before the core's outputs are taken, and how long at most.
 const BATCHED_ONE_IN: u32 = 4;
@@ -189,6 +189,7 @@ where
     pub(super) fn look_at(&mut self, id: NodeId) -> Result<(), Broken> {
         let node = &mut self.nodes[usize::from(id.0) - 1];
         let Some(life) = &mut node.life else { return Ok(()) };
+        let term_before = self.invariants.last_term(id);
         self.invariants.stepped(id, node.incarnation, &life.core)?;
         let wake_at_us = node.clock.global(life.core.deadline()).max(self.now_us + 1);
         if wake_at_us < life.wake_at_us {
@@ -196,17 +197,18 @@ where
             self.queue.put(wake_at_us, Event::Wake { node: id });
         }
         let status = life.core.status();
-        if status.term > self.highest_term {
-            self.highest_term = status.term;
-            self.spring(|kind| kind == FaultKind::BlinkAtNewTerm);
-        }
         if status.leader == Some(id) && status.term > self.highest_term_led {
             self.highest_term_led = status.term;
             self.stats.elections += 1;
-            self.spring(|kind| matches!(kind, FaultKind::IsolateNewLeader | FaultKind::CrashNewLeader));
+            self.spring(
+                |kind| matches!(kind, FaultKind::IsolateNewLeader | FaultKind::CrashNewLeader),
+                id,
+            );
             if self.temper.slow_leaders {
                 self.slow_down(id)?;
             }
+        } else if status.role == Role::Follower && status.leader.is_none() && status.term > term_before {
+            self.spring(|kind| kind == FaultKind::BlinkVoter, id);
         }
         Ok(())
     }

@@ -25,6 +25,6 @@ mod world;
 
 pub use clients::{ClientOutcome, ClientRequest, Clients};
 pub use config::SimConfig;
-pub use faults::{FaultKind, FaultRecord, PlannedFault, plan_faults};
+pub use faults::{FaultKind, FaultRecord, Nemesis, PlannedFault, plan_faults};
 pub use network::NetworkConditions;
 pub use world::{Failure, Outcome, Simulated, Stats, simulate};

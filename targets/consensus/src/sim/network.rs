@@ -33,6 +33,16 @@ impl NetworkConditions {
         duplication_ppm: 0,
     };
 
+    /// The same delays, but every message arrives, and once.
+    pub(super) fn lossless(self) -> Self {
+        Self {
+            straggler_ppm: 0,
+            loss_ppm: 0,
+            duplication_ppm: 0,
+            ..self
+        }
+    }
+
     /// Conditions drawn for one run: from nearly healthy to dreadful.
     pub(super) fn draw(rng: &mut ChaCha8Rng) -> Self {
         let mut pick = |choices: &[u32]| choices[rng.next_u32() as usize % choices.len()];

@@ -29,7 +29,7 @@ where
                 self.crash_some(fault)
             }
             FaultKind::PauseOne | FaultKind::PauseLeader => self.pause(fault),
-            FaultKind::IsolateNewLeader | FaultKind::CrashNewLeader | FaultKind::BlinkAtNewTerm => {
+            FaultKind::IsolateNewLeader | FaultKind::CrashNewLeader | FaultKind::BlinkVoter => {
                 unreachable!("these lie in wait for elections, and are in no plan")
             }
             FaultKind::TransferLeadership | FaultKind::ChangeMembers => self.reconfigure(fault)?,
@@ -50,9 +50,8 @@ where
         self.faults.push(FaultRecord { planned, nodes });
     }
 
-    /// A term began, or a leader was elected: lets strike within moments what lies in wait for that, every other
-    /// time.
-    pub(super) fn spring(&mut self, waits_for_it: impl Fn(FaultKind) -> bool) {
+    /// `node` was elected, or may be about to vote: lets strike within moments what lies in wait for that.
+    pub(super) fn spring(&mut self, waits_for_it: impl Fn(FaultKind) -> bool, node: NodeId) {
         const MOMENTS_US: [u64; 3] = [500, 5_000, 50_000];
         const LENGTHS_US: [u64; 3] = [20_000, 300_000, 1_000_000];
         let Some(kind) = self.temper.ambush.filter(|kind| waits_for_it(*kind)) else {
@@ -63,40 +62,38 @@ where
             self.rng.next_u64() % bound
         };
         let (moment_us, lasts_us) = (below(&MOMENTS_US), 1_000 + below(&LENGTHS_US));
-        if !self.healed && self.rng.next_u32().is_multiple_of(2) {
+        // A cluster whose every leader is struck would do nothing else; votes are struck one by one.
+        let spared = kind != FaultKind::BlinkVoter && self.rng.next_u32().is_multiple_of(2);
+        if !self.healed && !spared {
             let fault = PlannedFault {
                 at_us: self.now_us + moment_us,
                 lasts_us,
                 kind,
             };
-            self.queue.put(fault.at_us, Event::Ambush { fault });
+            self.queue.put(fault.at_us, Event::Ambush { fault, node });
         }
     }
 
-    /// A fault that lay in wait strikes.
-    pub(super) fn ambush(&mut self, fault: PlannedFault) {
+    /// A fault that lay in wait for `node` strikes.
+    pub(super) fn ambush(&mut self, fault: PlannedFault, node: NodeId) {
         if self.healed {
             return;
         }
         let nodes = match fault.kind {
             FaultKind::IsolateNewLeader => self.cut(fault),
             FaultKind::CrashNewLeader => self.crash_some(fault),
-            _ => self.blink(),
+            _ => self.blink(node),
         };
         self.record_fault(fault, nodes);
     }
 
-    /// Random nodes lose power, and have it back at once.
-    fn blink(&mut self) -> Vec<NodeId> {
-        const BACK_WITHIN_US: u64 = 5_000;
-        let mut nodes = self.shuffled();
-        nodes.truncate(1 + self.rng.next_u32() as usize % nodes.len());
-        for node in &nodes {
-            self.crash(*node);
-            let back_us = self.now_us + 1 + self.rng.next_u64() % BACK_WITHIN_US;
-            self.queue.put(back_us, Event::Restart { node: *node });
-        }
-        nodes
+    /// A node loses power, and has it back at once.
+    fn blink(&mut self, node: NodeId) -> Vec<NodeId> {
+        const BACK_WITHIN_US: u64 = 1_000;
+        self.crash(node);
+        let back_us = self.now_us + 1 + self.rng.next_u64() % BACK_WITHIN_US;
+        self.queue.put(back_us, Event::Restart { node });
+        vec![node]
     }
 
     fn shuffled(&mut self) -> Vec<NodeId> {

@@ -8,7 +8,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::sim::clients::{ClientOutcome, ClientRequest, Clients};
 use crate::sim::clock::Clock;
 use crate::sim::config::SimConfig;
-use crate::sim::faults::{FaultRecord, PlannedFault, Temper, plan_faults};
+use crate::sim::faults::{FaultRecord, Nemesis, PlannedFault, Temper, plan_faults};
 use crate::sim::invariants::{Broken, Invariants};
 use crate::sim::network::{Network, NetworkConditions};
 use crate::sim::node::Node;
@@ -98,6 +98,7 @@ pub(super) enum Event<M, R> {
     },
     Ambush {
         fault: PlannedFault,
+        node: NodeId,
     },
     HealPartition {
         partition: u64,
@@ -152,7 +153,6 @@ pub(super) struct World<'a, P: Simulated, S, C> {
     pub(super) stats: Stats,
     pub(super) invariants: Invariants,
     pub(super) sync_us_max: u64,
-    pub(super) highest_term: u64,
     pub(super) highest_term_led: u64,
     events_max: u64,
 }
@@ -194,34 +194,31 @@ where
 {
     fn new(seed: u64, config: &'a SimConfig, options: P::Options, clients: &'a mut C) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let conditions = if config.faults {
-            NetworkConditions::draw(&mut rng)
-        } else {
-            NetworkConditions::HEALTHY
+        let conditions = match config.nemesis.contains(&Nemesis::Partition) {
+            true => NetworkConditions::draw(&mut rng),
+            false => NetworkConditions::draw(&mut rng).lossless(),
         };
-        let temper = if config.faults {
-            Temper::draw(&mut rng)
-        } else {
-            Temper::MILD
-        };
+        let temper = Temper::draw(&mut rng, &config.nemesis);
         let mut queue = EventQueue::new();
         let mut nodes = Vec::new();
         for id in (1..=config.nodes).map(NodeId) {
+            let drift_ppm = match config.nemesis.contains(&Nemesis::Clock) {
+                true => config.clock_drift_ppm,
+                false => 0,
+            };
             // Extremes are where bounds break, so they are as likely as all between.
             let drift = match rng.next_u32() % 4 {
                 0 => 0,
-                1 => 2 * config.clock_drift_ppm,
-                _ => rng.next_u64() % (2 * config.clock_drift_ppm + 1),
+                1 => 2 * drift_ppm,
+                _ => rng.next_u64() % (2 * drift_ppm + 1),
             };
-            let rate_ppm = 1_000_000 - config.clock_drift_ppm + drift;
+            let rate_ppm = 1_000_000 - drift_ppm + drift;
             let shown = Time(rng.next_u64() % 1_000_000_000);
             nodes.push(Node::new(id, Clock::new(shown, rate_ppm)));
             queue.put(0, Event::Restart { node: id });
         }
-        if config.faults {
-            for fault in plan_faults(&mut rng, config.safety_us, config.reconfiguration) {
-                queue.put(fault.at_us, Event::Strike { fault });
-            }
+        for fault in plan_faults(&mut rng, config.safety_us, &config.nemesis) {
+            queue.put(fault.at_us, Event::Strike { fault });
         }
         queue.put(config.safety_us, Event::Heal);
         queue.put(config.safety_us + config.liveness_us, Event::GiveUp);
@@ -253,7 +250,6 @@ where
             events_max: (config.safety_us + config.liveness_us) / 1_000_000
                 * u64::from(config.nodes)
                 * EVENTS_PER_NODE_SECOND_MAX,
-            highest_term: 0,
             highest_term_led: 0,
         }
     }
@@ -308,8 +304,8 @@ where
                 Ok(())
             }
             Event::Strike { fault } => self.strike(fault),
-            Event::Ambush { fault } => {
-                self.ambush(fault);
+            Event::Ambush { fault, node } => {
+                self.ambush(fault, node);
                 Ok(())
             }
             Event::HealPartition { partition } => {

@@ -103,6 +103,12 @@ impl Invariants {
         };
     }
 
+    /// The term that a node was last seen in; the greatest there is, if it was not seen in this life.
+    pub(super) fn last_term(&self, node: NodeId) -> u64 {
+        let seen = &self.nodes[usize::from(node.0) - 1];
+        seen.status.map_or(u64::MAX, |status| status.term)
+    }
+
     /// A node applied a command.
     pub(super) fn applied(&mut self, node: NodeId, version: Version, command: &[u8]) -> Result<(), Broken> {
         self.state_machine_safety.applied(node, version, digest(&command))
