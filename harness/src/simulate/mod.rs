@@ -9,7 +9,7 @@ mod report;
 mod seeds;
 mod workbench;
 
-pub use options::SimulateOptions;
+pub use options::{SimulateOptions, families};
 pub use protocols::{SimulatedSystem, named, simulated_systems};
 pub use report::anomaly;
 pub use seeds::{Campaign, Caught, Finding, SeedFailure, Watcher, hunt};

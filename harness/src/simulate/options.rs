@@ -135,7 +135,7 @@ impl SimulateOptions {
             ..campaign.config
         };
         if !self.nemesis.is_empty() {
-            campaign.config.nemesis = nemesis(&self.nemesis)?;
+            campaign.config.nemesis = families(&self.nemesis)?;
         }
         campaign.rate = self.rate;
         campaign.keep_going = self.keep_going;
@@ -148,12 +148,19 @@ impl SimulateOptions {
 ///
 /// # Errors
 /// [`Failure::Usage`] if there is no such family, with the known ones.
-pub(super) fn nemesis(wanted: &[String]) -> Result<Vec<Nemesis>> {
+pub fn families(wanted: &[String]) -> Result<Vec<Nemesis>> {
     let find = |name: &String| {
         let found = names::find("simulated fault", name.trim(), &Nemesis::ALL, |(_, name)| name);
         found.map(|(family, _)| *family)
     };
-    wanted.iter().map(find).collect()
+    let mut found: Vec<Nemesis> = Vec::new();
+    for name in wanted {
+        let family = find(name)?;
+        if !found.contains(&family) {
+            found.push(family);
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
