@@ -59,7 +59,11 @@ impl<'a> Hunter<'a> {
     /// Looks for the bug in fresh seeds of the simulator.
     pub(super) fn in_simulator(&self, target: &Target, number: u32) -> Result<Attempt> {
         let system = simulate::named(target.system)?;
-        let campaign = Campaign::new(system, target.mutant.map(|mutant| mutant.name), None);
+        let mut campaign = Campaign::new(system, target.mutant.map(|mutant| mutant.name), None);
+        if let Some(nemesis) = target.nemesis {
+            let names: Vec<_> = nemesis.split(',').map(str::to_owned).collect();
+            campaign.config.nemesis = simulate::families(&names)?;
+        }
         let first = self.first_seed(number);
         let finding = simulate::hunt(&campaign, first..first + self.plan.seeds, &Unwatched);
         let mut attempt = Attempt {
@@ -122,14 +126,8 @@ impl<'a> Hunter<'a> {
             .map_err(|error| Failure::host(format!("cannot tell where this program is: {error}")))?;
         let mut command = Command::new(program);
         command
-            .args([
-                "run",
-                "--json",
-                "--system",
-                target.system,
-                "--nemesis",
-                target.nemesis,
-            ])
+            .args(["run", "--json", "--system", target.system])
+            .args(["--nemesis", target.nemesis.unwrap_or("none")])
             .args([
                 "--time-limit",
                 &self.plan.time_limit.to_string(),

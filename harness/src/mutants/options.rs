@@ -56,7 +56,8 @@ pub(super) struct Target {
     /// None is the clean system.
     pub(super) mutant: Option<MutantInfo>,
     pub(super) venue: Venue,
-    pub(super) nemesis: &'static str,
+    /// The faults; None are all that there are.
+    pub(super) nemesis: Option<&'static str>,
     pub(super) attempts: u32,
 }
 
@@ -120,23 +121,24 @@ impl MutantsOptions {
         let target = |mutant: Option<MutantInfo>, venue, nemesis| Target {
             system: system.name(),
             mutant,
-            venue: if self.simulator_only {
-                Venue::Simulator
-            } else {
-                venue
-            },
+            venue,
             nemesis,
             attempts: self.attempts,
         };
         let mut targets = Vec::new();
         if !self.simulator_only {
-            targets.push(target(None, Venue::Processes, CLEAN_NEMESIS));
+            targets.push(target(None, Venue::Processes, Some(CLEAN_NEMESIS)));
         }
         if simulated_systems().any(|name| name == system.name()) {
-            targets.push(target(None, Venue::Simulator, CLEAN_NEMESIS));
+            targets.push(target(None, Venue::Simulator, None));
         }
-        let mutants = system.mutants().iter();
-        targets.extend(mutants.map(|mutant| target(Some(*mutant), mutant.venue, mutant.nemesis)));
+        for mutant in system.mutants() {
+            // Elsewhere than in its own venue, nobody knows what serves best.
+            targets.push(match self.simulator_only && mutant.venue != Venue::Simulator {
+                true => target(Some(*mutant), Venue::Simulator, None),
+                false => target(Some(*mutant), mutant.venue, Some(mutant.nemesis)),
+            });
+        }
         targets
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Row {
     breaks: &'static str,
     clean: bool,
     venue: Venue,
-    nemesis: &'static str,
+    faults: &'static str,
     attempts: usize,
     caught: usize,
     runs: u64,
@@ -46,7 +46,7 @@ impl Row {
             breaks: target.mutant.map_or("nothing", |mutant| mutant.breaks),
             clean: target.mutant.is_none(),
             venue: target.venue,
-            nemesis: target.nemesis,
+            faults: target.nemesis.unwrap_or("all"),
             attempts: attempts.len(),
             caught: after.len(),
             runs: attempts.iter().map(|attempt| attempt.runs).sum(),
@@ -75,13 +75,6 @@ impl Row {
         }
     }
 
-    fn faults(&self) -> &'static str {
-        match self.venue {
-            Venue::Processes => self.nemesis,
-            Venue::Simulator => "all",
-        }
-    }
-
     /// The anomaly seen most often.
     fn anomaly(&self) -> String {
         let most = self.anomalies.iter().max_by_key(|(_, count)| **count);
@@ -105,7 +98,7 @@ pub(super) fn text(rows: &[Row], width: usize) -> String {
             if row.is_as_it_should_be() { "✓" } else { "✗" }.to_owned(),
             row.name.to_owned(),
             row.venue().to_owned(),
-            row.faults().to_owned(),
+            row.faults.to_owned(),
             format!("{}/{}", row.caught, row.attempts),
             format!("{} {}", row.runs, row.unit),
             row.median
@@ -130,7 +123,7 @@ pub(super) fn json(rows: &[Row]) -> String {
             "mutant": row.name,
             "breaks": row.breaks,
             "venue": row.venue(),
-            "faults": row.faults(),
+            "faults": row.faults,
             "attempts": row.attempts,
             "caught": row.caught,
             "runs": row.runs,

@@ -27,7 +27,8 @@ thread_local! {
 pub struct Campaign {
     pub(super) system: SimulatedSystem,
     pub(super) mutant: Option<&'static str>,
-    pub(super) config: SimConfig,
+    /// What is simulated, but for what each seed draws itself.
+    pub config: SimConfig,
     /// How many nodes; drawn from each seed where it is not said.
     pub(super) nodes: Option<u16>,
     /// How many ops the clients of a run ask for in a second of virtual time, about.

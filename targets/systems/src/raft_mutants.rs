@@ -39,7 +39,7 @@ pub(crate) const MUTANTS: &[MutantInfo] = &[
     simulator(Mutant::VoteNotPersisted, "kill"),
     processes(Mutant::TermNotPersisted, "kill"),
     processes(Mutant::VoteWithoutLogCheck, "partition,kill,pause"),
-    simulator(Mutant::CommitOlderTerm, "partition,kill"),
+    simulator(Mutant::CommitOlderTerm, "partition,reconfigure"),
     processes(Mutant::ConflictNotTruncated, "partition"),
     processes(Mutant::MajorityAsHalf, "partition"),
     processes(Mutant::AnswerBeforeCommit, "partition"),
@@ -53,7 +53,7 @@ pub(crate) const MUTANTS: &[MutantInfo] = &[
         "kill",
         FREQUENT_SNAPSHOTS,
     ),
-    simulator(Mutant::LeaseIgnoresDrift, "partition"),
+    simulator(Mutant::LeaseIgnoresDrift, "partition,clock"),
     simulator(Mutant::AckBeforeSync, "kill"),
 ];
 

@@ -80,7 +80,7 @@ pub struct MutantInfo {
     pub anomaly: &'static str,
     /// Where it shows within a reasonable time.
     pub venue: Venue,
-    /// The faults that expose it in real processes, as `--nemesis` takes them.
+    /// The faults that expose it there, as `--nemesis` takes them.
     pub nemesis: &'static str,
     /// Settings of the system that make its window wide enough for a short run.
     pub options: &'static [(&'static str, &'static str)],
