@@ -142,9 +142,7 @@ impl<'a> Hunter<'a> {
         if let Some(mutant) = target.full_name() {
             command.args(["--mutant", &mutant]);
         }
-        for (name, value) in target.mutant.iter().flat_map(|mutant| mutant.options) {
-            command.args(["--option", &format!("{name}={value}")]);
-        }
+        command.args(target.mutant.map_or(&[][..], |mutant| mutant.args));
         let output = command
             .output()
             .map_err(|error| Failure::host(format!("cannot start a run: {error}")))?;

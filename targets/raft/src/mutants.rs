@@ -26,12 +26,16 @@ pub enum Mutant {
     ApplyBeforeCommit,
     /// A read index is given without confirming leadership.
     ReadIndexWithoutHeartbeat,
-    /// A read index is given before an entry of the leader's own term is committed.
+    /// A read index is given before an entry of the leader's own term is committed, and so no no-op is appended.
     ReadIndexWithoutOwnTerm,
     /// A follower that was given a read index does not wait until it has applied it.
     FollowerReadWithoutWait,
     /// A snapshot lacks the last entries that it claims to contain.
     SnapshotForgetsLast,
+    /// A snapshot of the leader replaces the log, and not the state.
+    SnapshotNotRestored,
+    /// A restarted node answers local reads before it has applied again what it had applied.
+    LocalReadAfterRestart,
     /// The lease lasts a whole election timeout, as if all clocks ran alike.
     LeaseIgnoresDrift,
     /// Entries are acknowledged before they are synced to disk.
@@ -124,6 +128,18 @@ pub const MUTANTS: &[MutantInfo] = &[
         name: "snapshot-forgets-last",
         breaks: "a snapshot contains every entry up to its last included index (§7)",
         anomaly: "lost write",
+    },
+    MutantInfo {
+        mutant: Mutant::SnapshotNotRestored,
+        name: "snapshot-not-restored",
+        breaks: "a follower resets its state machine to the leader's snapshot (figure 13, step 8)",
+        anomaly: "stale read at a follower, nodes that disagree",
+    },
+    MutantInfo {
+        mutant: Mutant::LocalReadAfterRestart,
+        name: "local-read-after-restart",
+        breaks: "local reads never go back at one node, also across its restarts (the claim of follower-local)",
+        anomaly: "a node that went backward",
     },
     MutantInfo {
         mutant: Mutant::LeaseIgnoresDrift,

@@ -121,7 +121,9 @@ impl Raft {
     /// applied in an earlier life is applied again, and a crash now would lose nothing that is. The latter holds
     /// for entries anyway; a leader's snapshot is in use before it is on disk.
     fn may_show_local_state(&self) -> bool {
-        self.last_applied >= self.reader.local_floor && self.last_applied <= self.durable.index()
+        let caught_up =
+            self.last_applied >= self.reader.local_floor || self.is(Mutant::LocalReadAfterRestart);
+        caught_up && self.last_applied <= self.durable.index()
     }
 
     fn read_as_leader(&mut self, id: RequestId, mode: ReadMode, query: Vec<u8>) {

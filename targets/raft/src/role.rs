@@ -94,7 +94,7 @@ impl Raft {
         self.drop_reads_of_former_leader();
         self.role = RoleState::Leader(Box::new(LeaderState::new(self)));
         // §8: an entry of its own tells the new leader which entries before it are committed.
-        if !self.is(Mutant::CommitOlderTerm) {
+        if !self.is(Mutant::CommitOlderTerm) && !self.is(Mutant::ReadIndexWithoutOwnTerm) {
             self.append_as_leader(crate::message::Payload::Noop);
         }
         self.start_round();

@@ -106,10 +106,14 @@ impl Raft {
     /// Starts from a snapshot, of this node's own or of the leader's.
     pub(crate) fn restore_snapshot(&mut self, snapshot: Snapshot) {
         let (last, membership) = (snapshot.last, snapshot.membership.clone());
-        self.effect(Effect::Restore {
-            snapshot: snapshot.data.clone(),
-            version: Version(last.index.0),
-        });
+        // A node that starts has no state yet: the planted bug is about a follower's.
+        if self.last_applied == Index(0) || !self.is(Mutant::SnapshotNotRestored) {
+            let version = Version(last.index.0);
+            self.effect(Effect::Restore {
+                snapshot: snapshot.data.clone(),
+                version,
+            });
+        }
         self.log.install(snapshot);
         self.memberships = MembershipHistory::new(last.index, membership);
         for entry in self.log.iter() {

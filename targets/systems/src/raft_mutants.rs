@@ -4,14 +4,25 @@ use splitbrain_raft::Mutant;
 
 use crate::system::{MutantInfo, Venue};
 
-/// Snapshots every few entries, so that restarts and slow followers meet them.
-const FREQUENT_SNAPSHOTS: &[(&str, &str)] = &[
-    ("snapshot-threshold-entries", "200"),
-    ("snapshot-trailing-entries", "20"),
+/// Snapshots every few entries, so that restarts and slow followers meet them; and many keys, so that what is lost
+/// is not overwritten at once.
+const FREQUENT_SNAPSHOTS: &[&str] = &[
+    "--option=snapshot-threshold-entries=200",
+    "--option=snapshot-trailing-entries=20",
+    "--keys=1000",
+];
+/// A follower that was cut off gets the entries that it lacks, and no snapshot instead.
+const NO_SNAPSHOTS: &[&str] = &["--option=snapshot-threshold-entries=4000000000"];
+/// Most clients read by a read index, and few write: a new leader stays without an entry of its own for a while.
+const MOSTLY_READ_INDEX: &[&str] = &[
+    "--read-mode=read-index,follower-read-index",
+    "--concurrency=60",
+    "--mix=read=90,write=10",
+    "--keys=3",
 ];
 
-const fn processes(mutant: Mutant, nemesis: &'static str) -> MutantInfo {
-    with(mutant, Venue::Processes, nemesis, &[])
+const fn processes(mutant: Mutant, nemesis: &'static str, args: &'static [&'static str]) -> MutantInfo {
+    with(mutant, Venue::Processes, nemesis, args)
 }
 
 const fn simulator(mutant: Mutant, nemesis: &'static str) -> MutantInfo {
@@ -22,7 +33,7 @@ const fn with(
     mutant: Mutant,
     venue: Venue,
     nemesis: &'static str,
-    options: &'static [(&'static str, &'static str)],
+    args: &'static [&'static str],
 ) -> MutantInfo {
     let info = mutant.info();
     MutantInfo {
@@ -31,28 +42,29 @@ const fn with(
         anomaly: info.anomaly,
         venue,
         nemesis,
-        options,
+        args,
     }
 }
 
 pub(crate) const MUTANTS: &[MutantInfo] = &[
     simulator(Mutant::VoteNotPersisted, "kill"),
-    processes(Mutant::TermNotPersisted, "kill"),
-    processes(Mutant::VoteWithoutLogCheck, "partition,kill,pause"),
+    simulator(Mutant::TermNotPersisted, "kill"),
+    processes(Mutant::VoteWithoutLogCheck, "partition,kill,pause", &[]),
     simulator(Mutant::CommitOlderTerm, "partition,reconfigure"),
-    processes(Mutant::ConflictNotTruncated, "partition"),
-    processes(Mutant::MajorityAsHalf, "partition"),
-    processes(Mutant::AnswerBeforeCommit, "partition"),
-    processes(Mutant::ApplyBeforeCommit, "partition"),
-    processes(Mutant::ReadIndexWithoutHeartbeat, "partition"),
-    processes(Mutant::ReadIndexWithoutOwnTerm, "partition,kill"),
-    processes(Mutant::FollowerReadWithoutWait, "partition"),
-    with(
-        Mutant::SnapshotForgetsLast,
-        Venue::Processes,
-        "kill",
-        FREQUENT_SNAPSHOTS,
+    processes(Mutant::ConflictNotTruncated, "partition", NO_SNAPSHOTS),
+    processes(Mutant::MajorityAsHalf, "partition", &[]),
+    processes(Mutant::AnswerBeforeCommit, "partition", &[]),
+    processes(Mutant::ApplyBeforeCommit, "partition", &[]),
+    processes(Mutant::ReadIndexWithoutHeartbeat, "partition", &[]),
+    processes(
+        Mutant::ReadIndexWithoutOwnTerm,
+        "partition,kill",
+        MOSTLY_READ_INDEX,
     ),
+    processes(Mutant::FollowerReadWithoutWait, "partition", &[]),
+    processes(Mutant::SnapshotForgetsLast, "kill", FREQUENT_SNAPSHOTS),
+    processes(Mutant::SnapshotNotRestored, "partition", FREQUENT_SNAPSHOTS),
+    processes(Mutant::LocalReadAfterRestart, "kill", &[]),
     simulator(Mutant::LeaseIgnoresDrift, "partition,clock"),
     simulator(Mutant::AckBeforeSync, "kill"),
 ];

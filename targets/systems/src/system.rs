@@ -82,8 +82,8 @@ pub struct MutantInfo {
     pub venue: Venue,
     /// The faults that expose it there, as `--nemesis` takes them.
     pub nemesis: &'static str,
-    /// Settings of the system that make its window wide enough for a short run.
-    pub options: &'static [(&'static str, &'static str)],
+    /// Further options of `splitbrain run` that make its window wide enough for a short run.
+    pub args: &'static [&'static str],
 }
 
 /// Where a planted bug is looked for.

@@ -22,6 +22,8 @@ fn scenario(mutant: Mutant) -> Scenario {
         Mutant::ReadIndexWithoutOwnTerm => stale_read_index_of_a_new_leader,
         Mutant::FollowerReadWithoutWait => stale_read_of_a_follower_that_is_behind,
         Mutant::SnapshotForgetsLast => write_lost_between_snapshot_and_log,
+        Mutant::SnapshotNotRestored => follower_that_kept_its_old_state,
+        Mutant::LocalReadAfterRestart => node_that_went_backward,
         Mutant::LeaseIgnoresDrift => stale_lease_read_on_drifting_clocks,
         Mutant::AckBeforeSync => answered_write_lost_by_power_failure,
     }
@@ -247,6 +249,49 @@ fn write_lost_between_snapshot_and_log(mutant: Option<Mutant>) -> bool {
     cluster.restart(n(1));
     cluster.elect(n(1));
     cluster.state(n(1)) != "a=1 b=2"
+}
+
+/// `n3` misses so much that it gets a snapshot.
+fn follower_that_kept_its_old_state(mutant: Option<Mutant>) -> bool {
+    let options = Options {
+        snapshot_threshold_entries: 3,
+        snapshot_trailing_entries: 0,
+        mutant,
+        ..Options::default()
+    };
+    let mut cluster = Cluster::with_options(3, options);
+    cluster.elect(n(1));
+    cluster.write(n(1), "a=1");
+    cluster.deliver();
+    cluster.isolate(n(3));
+    for value in 2..6 {
+        cluster.write(n(1), &format!("a={value}"));
+        cluster.deliver();
+    }
+    cluster.partition(&[]);
+    for _ in 0..3 {
+        cluster.time_out(n(1));
+        cluster.deliver();
+    }
+    assert_eq!(cluster.status(n(3)).applied, cluster.status(n(1)).applied);
+    let read = cluster.read(n(3), ReadMode::FollowerReadIndex, "a");
+    cluster.deliver();
+    cluster.result(read) != "a=5"
+}
+
+/// A node shows a write, restarts, and is asked again before it has heard from anybody.
+fn node_that_went_backward(mutant: Option<Mutant>) -> bool {
+    let mut cluster = Cluster::with_mutant(3, mutant);
+    cluster.elect(n(1));
+    cluster.write(n(1), "a=1");
+    cluster.deliver();
+    cluster.time_out(n(1));
+    cluster.deliver();
+    let before = cluster.read(n(3), ReadMode::FollowerLocal, "a");
+    assert_eq!(cluster.result(before), "a=1");
+    cluster.restart(n(3));
+    let after = cluster.read(n(3), ReadMode::FollowerLocal, "a");
+    cluster.result(after) == "a=none"
 }
 
 /// The leader's clock is a tenth slow and the others' are a tenth fast, which the bound allows. They elect another
