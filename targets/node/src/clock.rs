@@ -113,8 +113,9 @@ mod tests {
     }
 
     proptest! {
+        // Up to where even the slowest clock stays within the horizon of a day.
         #[test]
-        fn at_the_instant_of_a_time_the_clock_shows_it(rate in 0.01..100.0f64, micros in 0..50_000_000_000u64) {
+        fn at_the_instant_of_a_time_the_clock_shows_it(rate in 0.01..100.0f64, micros in 0..860_000_000u64) {
             let clock = clock(rate);
             let instant = clock.instant_of(Time(micros));
             prop_assert!(clock.at(instant - clock.started) >= Time(micros));
