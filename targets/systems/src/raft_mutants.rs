@@ -11,8 +11,9 @@ const FREQUENT_SNAPSHOTS: &[&str] = &[
     "--option=snapshot-trailing-entries=20",
     "--keys=1000",
 ];
-/// A follower that was cut off gets the entries that it lacks, and no snapshot instead.
-const NO_SNAPSHOTS: &[&str] = &["--option=snapshot-threshold-entries=4000000000"];
+/// A follower that was cut off gets the entries that it lacks, and no snapshot instead; and many keys, so that what
+/// it keeps of its own is not overwritten at once.
+const NO_SNAPSHOTS: &[&str] = &["--option=snapshot-threshold-entries=4000000000", "--keys=1000"];
 /// Most clients read by a read index, and few write: a new leader stays without an entry of its own for a while.
 const MOSTLY_READ_INDEX: &[&str] = &[
     "--read-mode=read-index,follower-read-index",
