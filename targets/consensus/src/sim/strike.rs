@@ -6,7 +6,7 @@ use crate::sim::clients::Clients;
 use crate::sim::faults::{FaultKind, FaultRecord, PlannedFault, cut_pairs};
 use crate::sim::invariants::Broken;
 use crate::sim::network::NetworkConditions;
-use crate::sim::world::{Administration, Event, Input, Simulated, World};
+use crate::sim::world::{Administration, Event, HEALTHY_SYNC_US, Input, Simulated, World};
 use crate::{NodeId, StateMachine};
 
 impl<P, S, C> World<'_, P, S, C>
@@ -204,6 +204,7 @@ where
         self.trace.line(self.now_us, format_args!("everything heals"));
         self.network.heal();
         self.network.conditions = NetworkConditions::HEALTHY;
+        self.sync_us_max = HEALTHY_SYNC_US;
         self.healed = true;
         for id in self.shuffled() {
             self.node(id).paused_until_us = 0;

@@ -22,8 +22,10 @@ use crate::{Incarnation, Inspect, NodeId, Protocol, Refusal, StateMachine, Time}
 const EVENTS_PER_NODE_SECOND_MAX: u64 = 10_000;
 /// How many answers every client must get after everything has healed.
 const ANSWERS_AFTER_HEALING: u32 = 3;
-/// The times that a healthy and a struggling disk take to sync, microseconds.
-const SYNC_US: [u64; 3] = [300, 2_000, 30_000];
+/// The most that a healthy disk takes to sync, microseconds.
+pub(super) const HEALTHY_SYNC_US: u64 = 300;
+/// The same for the disks of one run, from healthy to struggling.
+const SYNC_US: [u64; 3] = [HEALTHY_SYNC_US, 2_000, 30_000];
 
 /// A protocol that the simulator can run.
 pub trait Simulated: Protocol + Inspect {}
