@@ -71,6 +71,7 @@ scripts! {
     membership_joint_new_majority_commits_nothing
     membership_joint_old_majority_commits_nothing
     membership_leader_removed_steps_down
+    membership_leaving_node_is_needed_until_it_has_left
     membership_new_leader_finishes_joint_change
     membership_removed_node_disturbs_nobody
     membership_second_change_is_refused
