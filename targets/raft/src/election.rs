@@ -12,7 +12,9 @@ impl Raft {
     /// The election timeout passed without a word from a leader: ask whether a campaign could succeed.
     pub(crate) fn election_timeout_passed(&mut self) {
         self.reset_election_timer();
-        if !self.memberships.current().is_voter(self.id) {
+        // Thesis §4.2.2: a node that is to leave may be the only one with a log that can win, until the membership
+        // without it is committed. Its own vote does not count then.
+        if !self.memberships.is_voter_from(self.commit_index, self.id) {
             return;
         }
         self.drop_reads_of_former_leader();

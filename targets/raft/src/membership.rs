@@ -106,13 +106,19 @@ impl MembershipHistory {
 
     /// Forgets what lies before the membership in force at `index`.
     pub(crate) fn compact(&mut self, index: Index) {
-        let superseded = self
-            .known
-            .iter()
-            .skip(1)
-            .take_while(|(from, _)| *from <= index)
-            .count();
-        self.known.drain(..superseded);
+        self.known.drain(..self.superseded_at(index));
+    }
+
+    /// Whether `id` has a vote in the membership in force at `index`, or in a later one.
+    pub(crate) fn is_voter_from(&self, index: Index, id: NodeId) -> bool {
+        let mut in_force = self.known[self.superseded_at(index)..].iter();
+        in_force.any(|(_, membership)| membership.is_voter(id))
+    }
+
+    /// How many memberships another has replaced at `index`.
+    fn superseded_at(&self, index: Index) -> usize {
+        let later = self.known.iter().skip(1);
+        later.take_while(|(from, _)| *from <= index).count()
     }
 }
 

@@ -13,8 +13,8 @@ pub struct Options {
     /// A leader that has heard from no quorum for so long steps down (thesis §6.2, which leaves the time open).
     /// Only its own clients notice: the rest of the cluster elects another after the election timeout.
     pub leader_quorum_timeout_us: u64,
-    /// The bound on how fast or slow any node's clock may run, in parts per million. The lease is shortened by
-    /// it (thesis §6.4.1).
+    /// The bound on how fast or slow any node's clock may run, in parts per million, below a million. The
+    /// lease is shortened by it (thesis §6.4.1).
     pub clock_drift_bound_ppm: u64,
     /// Take a snapshot when this many entries have been applied since the last one.
     pub snapshot_threshold_entries: u64,

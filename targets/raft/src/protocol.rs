@@ -164,7 +164,7 @@ impl Raft {
                 self.on_install_snapshot(from, piece, round);
             }
             Message::AppendEntries { .. } | Message::InstallSnapshot { .. } => {
-                self.reject_deposed_leader(from)
+                self.reject_deposed_leader(from);
             }
             Message::ForwardReadReply { term, id, result } => {
                 self.on_forward_read_reply(from, term, id, result);

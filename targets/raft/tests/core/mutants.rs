@@ -11,7 +11,8 @@ type Scenario = fn(Option<Mutant>) -> bool;
 
 fn scenario(mutant: Mutant) -> Scenario {
     match mutant {
-        Mutant::VoteNotPersisted | Mutant::TermNotPersisted => two_leaders_after_a_voter_restarts,
+        Mutant::VoteNotPersisted => two_leaders_as_soon_as_a_voter_restarts,
+        Mutant::TermNotPersisted => two_leaders_when_a_restarted_voter_has_waited,
         Mutant::VoteWithoutLogCheck => write_lost_to_a_leader_that_lacks_it,
         Mutant::CommitOlderTerm => committed_entry_overwritten_as_in_figure_8,
         Mutant::ConflictNotTruncated => deposed_leader_applies_what_never_was,
@@ -56,8 +57,17 @@ fn between(from: u16, to: u16) -> Which {
     }
 }
 
-/// `n1` and `n3` campaign in the same term. `n2` elects the one, restarts, and is asked by the other.
-fn two_leaders_after_a_voter_restarts(mutant: Option<Mutant>) -> bool {
+/// The planted bug does not wait before it votes again.
+fn two_leaders_as_soon_as_a_voter_restarts(mutant: Option<Mutant>) -> bool {
+    two_leaders_after_a_voter_restarts(mutant, 0)
+}
+
+fn two_leaders_when_a_restarted_voter_has_waited(mutant: Option<Mutant>) -> bool {
+    two_leaders_after_a_voter_restarts(mutant, 200)
+}
+
+/// `n1` and `n3` campaign in the same term. `n2` elects the one, restarts, and after `wait_ms` is asked by the other.
+fn two_leaders_after_a_voter_restarts(mutant: Option<Mutant>, wait_ms: u64) -> bool {
     let mut cluster = Cluster::with_mutant(3, mutant);
     cluster.advance_all_ms(200);
     cluster.time_out(n(1));
@@ -68,7 +78,7 @@ fn two_leaders_after_a_voter_restarts(mutant: Option<Mutant>) -> bool {
     cluster.step(&between(2, 1));
     assert!(cluster.leads(n(1)));
     cluster.restart(n(2));
-    cluster.advance_ms(200, &[n(2)]);
+    cluster.advance_ms(wait_ms, &[n(2)]);
     cluster.step(&between(3, 2));
     cluster.step(&between(2, 3));
     cluster.leads(n(3)) && cluster.status(n(1)).term == cluster.status(n(3)).term
@@ -268,7 +278,7 @@ fn follower_that_kept_its_old_state(mutant: Option<Mutant>) -> bool {
         cluster.write(n(1), &format!("a={value}"));
         cluster.deliver();
     }
-    cluster.partition(&[]);
+    cluster.network.heal();
     for _ in 0..3 {
         cluster.time_out(n(1));
         cluster.deliver();
@@ -291,7 +301,7 @@ fn node_that_went_backward(mutant: Option<Mutant>) -> bool {
     assert_eq!(cluster.result(before), "a=1");
     cluster.restart(n(3));
     let after = cluster.read(n(3), ReadMode::FollowerLocal, "a");
-    cluster.result(after) == "a=none"
+    cluster.answer(after) == Some(&Answer::Result("a=none".into()))
 }
 
 /// The leader's clock is a tenth slow and the others' are a tenth fast, which the bound allows. They elect another

@@ -144,7 +144,8 @@ impl Storm {
     fn read(&mut self, id: NodeId, mode: ReadMode) {
         let request = self.cluster.read(id, mode, "k1");
         let answered = matches!(self.cluster.answer(request), Some(Answer::Result(_)));
-        if mode == ReadMode::FollowerLocal && answered {
+        // Only a leader answers the latter on the spot.
+        if matches!(mode, ReadMode::FollowerLocal | ReadMode::LeaderLocal) && answered {
             let applied = self.cluster.status(id).applied;
             let before = self.shown.insert(id, applied).unwrap_or_default();
             assert!(applied >= before, "{id} showed {before:?}, and now {applied:?}");
@@ -178,7 +179,8 @@ impl Storm {
     }
 }
 
-/// A node that starts from these records gives the vote of its term to whom it gave it before, and to nobody else.
+/// A node that starts from these records is deaf to candidates for an election timeout. Then it gives the vote of its
+/// term to whom it gave it before, and to nobody else.
 /// (That its term and log come back is checked at every start of a node.)
 fn assert_vote_is_remembered(id: NodeId, records: &[Record]) {
     let replayed = Replayed::of(records);
@@ -201,6 +203,9 @@ fn assert_vote_is_remembered(id: NodeId, records: &[Record]) {
             last,
             transfer: false,
         };
+        core.receive(candidate, ask.clone());
+        assert_eq!(core.ready().messages_after, []);
+        core.tick(Time(Options::default().election_timeout_us));
         core.receive(candidate, ask);
         let answers = core.ready().messages_after;
         let granted = replayed.voted_for.is_none_or(|voted_for| voted_for == candidate);

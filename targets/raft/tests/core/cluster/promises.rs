@@ -23,6 +23,13 @@ pub(super) fn assert_durable(
     match message {
         Message::RequestVote { .. } => assert_vote(synced, term, from),
         Message::RequestVoteReply { granted: true, .. } => assert_vote(synced, term, to),
+        // A leader commits only what it has on disk itself.
+        Message::AppendEntries { commit_index, .. } => assert!(
+            synced.last_index() >= commit_index.0,
+            "{from} leads, commits {} and has {} on disk",
+            commit_index.0,
+            synced.last_index()
+        ),
         Message::AppendEntriesReply {
             outcome: AppendOutcome::Matched { match_index },
             ..

@@ -71,24 +71,28 @@ scripts! {
     membership_joint_new_majority_commits_nothing
     membership_joint_old_majority_commits_nothing
     membership_leader_removed_steps_down
+    membership_leaving_node_is_needed_until_it_has_left
     membership_new_leader_finishes_joint_change
     membership_removed_node_disturbs_nobody
     membership_second_change_is_refused
     membership_truncated_change_rolls_back
     persist_answer_leaves_after_sync
     persist_crash_before_sync_loses_entry
-    persist_leader_commits_before_its_own_disk
+    persist_leader_commits_nothing_before_its_own_disk
     persist_torn_tail_keeps_prefix
     read_follower_index_waits_until_applied
     read_follower_local_is_stale_behind_partition
     read_follower_local_refused_until_caught_up_after_restart
     read_follower_local_refused_until_snapshot_is_durable
     read_index_of_deposed_leader_is_never_answered
+    read_index_of_deposed_leader_not_confirmed_by_old_rejection
     read_index_waits_for_its_round
     read_index_waits_for_own_term_commit
     read_leader_local_is_stale_under_deposed_leader
+    read_leader_local_refused_until_caught_up_after_restart
     read_lease_is_served_alone_until_it_ends
     read_log_takes_its_place_in_the_log
+    read_single_node_confirms_itself
     snapshot_installed_drops_conflicting_log
     snapshot_installed_keeps_agreeing_suffix
     snapshot_lost_and_repeated_pieces_are_resumed

@@ -153,3 +153,21 @@ fn s5_2_leaders_and_granted_votes_reset_the_election_timeout_and_nothing_else_do
     node.receive(3, request_vote(2, at(1, 1)));
     assert!(node.core.deadline() > deadline);
 }
+
+/// A candidate's own vote counts once it is on disk, even where no other is needed: else it could vote for another in
+/// the same term after a restart. That an earlier term's is there does not help.
+#[test]
+fn s5_2_a_candidate_leads_only_when_its_own_vote_is_on_disk() {
+    let mut alone = Solo::new(1);
+    let mut positions = Vec::new();
+    for _ in 0..2 {
+        alone.now = alone.core.deadline();
+        alone.core.tick(alone.now);
+        positions.push(alone.core.ready().position);
+    }
+    assert_eq!(alone.term(), 2);
+    alone.core.persisted(positions[0]);
+    assert_eq!(alone.core.status().role, Role::Candidate);
+    alone.core.persisted(positions[1]);
+    assert_eq!(alone.core.status().role, Role::Leader);
+}

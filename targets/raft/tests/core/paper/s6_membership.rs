@@ -68,10 +68,27 @@ fn s6_a_joint_election_needs_both_majorities() {
     assert!(wins(&[2, 5]));
 }
 
-/// A node that the membership leaves out has no reason to campaign.
+/// "A server that is not part of its own latest configuration should still start new elections, as it might still be
+/// needed until the C_new entry is committed", and "does not count its own vote" (thesis §4.2.2).
 #[test]
-fn s6_a_node_outside_the_membership_does_not_campaign() {
+fn s6_a_node_that_is_to_leave_campaigns_and_its_own_vote_does_not_count() {
+    let mut leaving = with_membership(3, membership(&[2, 3], &[]));
+    assert_eq!(asked(&leaving.time_out()), BTreeSet::from([2, 3]));
+    leaving.receive(2, pre_vote_reply(2));
+    assert_eq!(leaving.term(), 1, "one of two");
+    leaving.receive(3, pre_vote_reply(2));
+    leaving.receive(2, vote_reply(2, true));
+    assert_eq!(leaving.core.status().role, Role::Candidate, "one of two");
+    leaving.receive(3, vote_reply(2, true));
+    assert_eq!(leaving.core.status().role, Role::Leader);
+}
+
+/// Once it knows that the membership which leaves it out is committed, it has no reason to campaign.
+#[test]
+fn s6_a_node_that_has_left_does_not_campaign() {
     let mut node = with_membership(3, membership(&[2, 3], &[]));
+    node.receive(2, append(1, at(2, 1), &[], 2));
+    assert_eq!(node.committed(), 2);
     assert!(node.time_out().is_silent());
     assert_eq!(node.core.status().role, Role::Follower);
 }

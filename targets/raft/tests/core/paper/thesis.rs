@@ -2,6 +2,7 @@
 //! (§6.4.1), pre-vote (§9.6) and pipelining (§10.2).
 
 use splitbrain_consensus::{Incarnation, RequestId, Role};
+use splitbrain_raft::OptionError;
 
 use super::*;
 
@@ -82,25 +83,39 @@ fn thesis_s6_2_a_leader_steps_down_without_a_quorum_and_not_with_one() {
 /// §6.4.1: the lease ends, by the leader's clock, before any voter's clock can have counted an election timeout.
 #[test]
 fn thesis_s6_4_1_a_lease_ends_in_time_whatever_the_clocks_do_within_the_bound() {
-    for drift_ppm in [0, 1, 100, 10_000, 100_000, 500_000, 999_999, 1_000_000, u64::MAX] {
-        let options = Options {
-            clock_drift_bound_ppm: drift_ppm,
-            ..Options::default()
-        };
-        let drift = drift_ppm.min(1_000_000);
+    for drift in [0_u64, 1, 100, 10_000, 100_000, 500_000, 999_999] {
+        let mut options = Options::default();
+        let set = options.set("clock-drift-bound-ppm", &drift.to_string());
+        assert_eq!(set, Ok(()));
         // Real time that passes while the slowest leader counts its lease, and the fastest voter its timeout.
         let lease_at_most = u128::from(options.lease_us()) * u128::from(1_000_000 + drift);
         let timeout_at_least = u128::from(options.election_timeout_us) * u128::from(1_000_000 - drift);
-        assert!(lease_at_most <= timeout_at_least, "{drift_ppm} ppm");
+        assert!(lease_at_most <= timeout_at_least, "{drift} ppm");
+        assert!(drift > 0 || options.lease_us() == options.election_timeout_us);
     }
-    assert_eq!(
-        Options {
-            clock_drift_bound_ppm: 0,
-            ..Options::default()
-        }
-        .lease_us(),
-        Options::default().election_timeout_us
-    );
+    for senseless in [1_000_000, u64::MAX] {
+        let set = Options::default().set("clock-drift-bound-ppm", &senseless.to_string());
+        assert_eq!(
+            set,
+            Err(OptionError::TooLarge("clock-drift-bound-ppm".into(), 999_999))
+        );
+    }
+}
+
+/// §6.4.1: leases rest on "the servers' promise not to vote" for an election timeout (§4.2.3). A voter keeps it also
+/// where the candidate's term reached it first by another message.
+#[test]
+fn thesis_s6_4_1_a_voter_of_a_lease_is_deaf_in_a_term_that_it_adopted_otherwise() {
+    let mut voter = Solo::new(3);
+    voter.receive(2, append(1, at(0, 0), &[1], 0));
+    voter.receive(3, vote_reply(2, false));
+    assert_eq!(voter.term(), 2);
+    voter.pass_ms(199);
+    assert!(voter.receive(3, request_vote(2, at(1, 1))).is_silent());
+    voter.now = voter.now.plus_micros(1_000);
+    voter.core.tick(voter.now);
+    let answer = voter.receive(3, request_vote(2, at(1, 1)));
+    assert_eq!(answer.message(), &vote_reply(2, true));
 }
 
 /// §9.6: a pre-vote binds nobody: no term, no vote, nothing on disk, and as many as ask may have one.
@@ -135,7 +150,8 @@ fn thesis_s9_6_a_term_begins_only_with_a_majority_of_pre_votes() {
     assert_eq!(node.term(), 1);
 }
 
-/// §10.2.1: the leader writes to its own disk in parallel with replicating to the followers.
+/// §10.2.1: the leader writes to its own disk in parallel with replicating to the followers. Unlike in the thesis it
+/// waits for its own disk before it commits.
 #[test]
 fn thesis_s10_2_1_a_leader_sends_before_its_own_disk_has_synced() {
     let mut leader = Solo::new(3);
@@ -151,7 +167,8 @@ fn thesis_s10_2_1_a_leader_sends_before_its_own_disk_has_synced() {
     assert_eq!(ready.messages.len(), 1, "to n2, whose log is known to agree");
     assert!(ready.sync && ready.messages_after.is_empty());
     leader.core.receive(n(2), matched(1, 2));
-    assert_eq!(leader.committed(), 1, "n2 alone has it on disk");
+    leader.core.receive(n(3), matched(1, 2));
+    assert_eq!(leader.committed(), 1, "its own disk lacks it");
     leader.core.persisted(ready.position);
     assert_eq!(leader.committed(), 2);
 }
