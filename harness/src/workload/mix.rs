@@ -95,7 +95,7 @@ pub enum MixError {
 
 impl Default for Mix {
     /// Half reads, so that staleness shows; enough cas that write order is pinned down; few enough keys that
-    /// clients meet on them.
+    /// clients meet on them, and enough that a lost write is not overwritten before anybody can miss it.
     fn default() -> Self {
         Self {
             weights: Weights {
@@ -103,7 +103,7 @@ impl Default for Mix {
                 write: 35,
                 cas: 15,
             },
-            keys: 10,
+            keys: 100,
             ops_per_key: 5000,
             key_distribution: KeyDistribution::Uniform,
             readers_percent: 50,
