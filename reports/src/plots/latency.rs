@@ -11,6 +11,7 @@ use super::mark::{Mark, Shape};
 use super::theme;
 use super::thin::{MAX_ORDINARY, Point, thin};
 use crate::format;
+use crate::timeline::refused;
 
 /// One ok op in so many is an outlier that thinning may not drop.
 const OUTLIER_ONE_IN: usize = 200;
@@ -49,7 +50,7 @@ pub(super) fn scatter(scene: &Scene<'_>) -> Plot {
     });
     let thinned = if shown.len() < all.len() {
         format!(
-            " {} of {} drawn: ordinary ok ops are thinned to {}; info, fail and the slowest ok ops are all marked.",
+            " {} of {} drawn: ok ops and compares that did not match are thinned to {}; info, other fails and the slowest are all marked.",
             format::count(shown.len() as u64),
             format::plural(all.len() as u64, "op", "ops"),
             format::count(MAX_ORDINARY as u64),
@@ -95,7 +96,7 @@ fn points(scene: &Scene<'_>) -> Vec<Point<Class>> {
             x: scene.span.seconds(op.invoked_ns),
             y: decade(ms),
             class: (op.outcome, action),
-            keep: op.outcome != Outcome::Ok || ms > outlier,
+            keep: op.outcome == Outcome::Info || refused(op) || ms > outlier,
         })
     };
     ops.iter().filter_map(point).collect()

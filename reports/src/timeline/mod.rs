@@ -5,4 +5,4 @@ mod data;
 mod selection;
 
 pub(crate) use data::{TimelineData, build};
-pub(crate) use selection::{Kept, MAX_OPS, Selection, evenly, select};
+pub(crate) use selection::{Kept, MAX_OPS, Selection, evenly, refused, select};

@@ -47,7 +47,10 @@ pub(crate) fn select(report: &RunReport<'_>, limit: usize) -> Selection {
         ("stale reads", stale_reads(history, report.staleness)),
         ("info ops", outcome(Outcome::Info)),
         ("slowest ok ops", outliers(history)),
-        ("fail ops", outcome(Outcome::Fail)),
+        (
+            "fail ops, but for compares that did not match",
+            positions(history, refused),
+        ),
     ];
     let for_classes = limit - limit / 10;
     let mut chosen = BTreeSet::new();
@@ -79,6 +82,11 @@ pub(crate) fn select(report: &RunReport<'_>, limit: usize) -> Selection {
         rows: chosen.into_iter().collect(),
         kept,
     }
+}
+
+/// Whether the op failed otherwise than by a compare that found another value, which is an answer like any other.
+pub(crate) fn refused(op: &Op) -> bool {
+    op.outcome == Outcome::Fail && op.observed.is_none()
 }
 
 fn positions(history: &History, keep: impl Fn(&Op) -> bool) -> Vec<usize> {
