@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use splitbrain_nemesis::faults::{self, Evidence, Fault};
+use splitbrain_nemesis::faults::{self, Arena, Evidence, Fault};
 use splitbrain_nemesis::grudge::PartitionShape;
 use splitbrain_nemesis::network::Network;
 use splitbrain_nemesis::node::{Node, NodeSet};
-use splitbrain_nemesis::process::{NodeState, Nodes, ProcessError};
+use splitbrain_nemesis::process::{Killed, NodeProcesses, NodeState, Nodes, ProcessError, ThreadStates};
 use splitbrain_nemesis::schedule::{FaultVariant, ScheduledFault};
 
 use crate::cluster::Cluster;
@@ -302,5 +302,92 @@ pub(crate) fn overlap() -> Outcome {
     let struck = fault.start(arena)?;
     ensure!(struck.len() == 1 && struck != leader(), "{struck:?} were paused");
     fault.stop(arena)?;
+    Ok(())
+}
+
+/// Where no leader is known, another node is struck, and the evidence tells.
+pub(crate) fn leaderless() -> Outcome {
+    let cluster = Cluster::start(3)?;
+    let nobody = Vec::new;
+    let arena = cluster.arena(&nobody);
+    for (variant, done) in [
+        (
+            FaultVariant::Partition(PartitionShape::IsolatedLeader),
+            "isolated",
+        ),
+        (FaultVariant::Kill(NodeSet::Primaries), "killed"),
+        (FaultVariant::Pause(NodeSet::Primaries), "paused"),
+    ] {
+        let mut fault = build(variant, 3);
+        let struck = fault.start(arena)?;
+        let evidence = fault.evidence_during(arena)?;
+        fault.stop(arena)?;
+        ensure!(struck.len() == 1, "{struck:?}");
+        ensure_proven(&evidence)?;
+        let told = format!(
+            "no leader was known that could be {done}; {} was {done} instead",
+            struck[0]
+        );
+        ensure!(evidence.sentences.contains(&told), "{evidence:?}");
+        ensure_proven(&fault.evidence_after(arena)?)?;
+        cluster.wait_until_all_answer()?;
+    }
+    Ok(())
+}
+
+/// Processes that are late to stop, as if a thread of theirs waited for a disk.
+struct Late<'a>(&'a NodeProcesses);
+
+impl Nodes for Late<'_> {
+    fn nodes(&self) -> Vec<Node> {
+        self.0.nodes()
+    }
+
+    fn state(&self, node: Node) -> Result<NodeState, ProcessError> {
+        self.0.state(node)
+    }
+
+    fn start(&self, node: Node) -> Result<u32, ProcessError> {
+        self.0.start(node)
+    }
+
+    fn kill(&self, node: Node) -> Result<Killed, ProcessError> {
+        self.0.kill(node)
+    }
+
+    fn pause(&self, node: Node) -> Result<ThreadStates, ProcessError> {
+        self.0.pause(node)?;
+        Err(ProcessError::Late {
+            node,
+            state: "paused",
+        })
+    }
+
+    fn resume(&self, node: Node) -> Result<ThreadStates, ProcessError> {
+        self.0.resume(node)
+    }
+
+    fn thread_states(&self, node: Node) -> Result<ThreadStates, ProcessError> {
+        self.0.thread_states(node)
+    }
+}
+
+/// A process that has got SIGSTOP is resumed, also if it was late to follow.
+pub(crate) fn late() -> Outcome {
+    let cluster = Cluster::start(3)?;
+    let nodes = Late(&cluster.processes);
+    let arena = Arena {
+        nodes: &nodes,
+        ..cluster.arena(&leader)
+    };
+    let mut fault = build(FaultVariant::Pause(NodeSet::Primaries), 1);
+    ensure!(fault.start(arena)? == leader(), "the leader was not struck");
+    ensure!(
+        cluster.ping(LEADER).is_none(),
+        "the leader answers though it is paused"
+    );
+    fault.stop(arena)?;
+    ensure_proven(&fault.evidence_after(arena)?)?;
+    cluster.wait_until_all_answer()?;
     Ok(())
 }

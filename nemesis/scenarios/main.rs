@@ -61,6 +61,8 @@ fn inside(scenario: &[&str]) -> Outcome {
         ["kill"] => faulting::kill(),
         ["pause"] => faulting::pause(),
         ["overlap"] => faulting::overlap(),
+        ["leaderless"] => faulting::leaderless(),
+        ["late"] => faulting::late(),
         ["conduct", seed] => conducting::conduct(seed.parse()?),
         ["interrupt"] => conducting::interrupt(),
         ["death"] => conducting::death(),

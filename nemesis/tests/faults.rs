@@ -54,6 +54,20 @@ fn overlapping_faults_heal_in_either_order() {
 }
 
 #[test]
+fn fault_without_a_leader_to_strike_says_so() {
+    if possible() {
+        succeed(&["leaderless"]);
+    }
+}
+
+#[test]
+fn node_that_stops_too_late_is_resumed() {
+    if possible() {
+        succeed(&["late"]);
+    }
+}
+
+#[test]
 fn schedule_is_carried_out_and_all_faults_are_proven() {
     if possible() {
         for seed in ["1", "2"] {

@@ -2,6 +2,9 @@
 //!
 //! However a run of it ends, by the schedule's end, a stop request or an error, every fault in force is stopped
 //! first, in the reverse order of their starts, and then the heal is verified.
+//!
+//! A fault that comes late, since another took long or a leader had to be waited for, still gets half of its time.
+//! One that does not, because everything was to stop, is not proven: it hardly was what its schedule says.
 
 mod stop;
 
@@ -28,8 +31,6 @@ pub enum Event {
         variant: FaultVariant,
         /// The nodes struck.
         nodes: Vec<Node>,
-        /// When it was asked for; nothing of it was in force before.
-        asked_ns: u64,
         /// When all of it was in force.
         start_ns: u64,
     },
@@ -54,16 +55,10 @@ pub enum Event {
 }
 
 /// How the conducting of a schedule went, where nothing failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conducted {
     /// Whether it ended early, because it was asked to.
     pub interrupted: bool,
-    /// How many faults were started, and stopped.
-    pub faults: usize,
-    /// How many of them are proven.
-    pub proven: usize,
-    /// The nodes that died by themselves.
-    pub deaths: Vec<Death>,
 }
 
 /// A failure of the harness or the host. Everything that could be healed has been.
@@ -120,29 +115,13 @@ pub fn conduct(
         sink,
         parts,
         deaths: Vec::new(),
-        proven: 0,
     };
     let played = conductor.set_up().and_then(|()| conductor.play());
     let healed = conductor.heal();
     let verified = conductor.verify();
     // The first failure is the cause: the later ones may be its consequences.
     let interrupted = played.and_then(|interrupted| healed.and(verified).map(|()| interrupted))?;
-    let Conductor {
-        parts,
-        deaths,
-        proven,
-        ..
-    } = conductor;
-    let faults = parts
-        .iter()
-        .filter(|part| part.state == PartState::Healed)
-        .count();
-    Ok(Conducted {
-        interrupted,
-        faults,
-        proven,
-        deaths,
-    })
+    Ok(Conducted { interrupted })
 }
 
 #[derive(Clone, Copy)]
@@ -157,7 +136,9 @@ enum PartState {
     Waiting,
     /// Its start failed: some of it may be in force.
     Broken,
-    InForce,
+    InForce {
+        start_ns: u64,
+    },
     Healed,
 }
 
@@ -175,7 +156,6 @@ struct Conductor<'a> {
     sink: &'a mut dyn FnMut(Event),
     parts: Vec<Part<'a>>,
     deaths: Vec<Death>,
-    proven: usize,
 }
 
 impl Conductor<'_> {
@@ -189,7 +169,19 @@ impl Conductor<'_> {
     /// Returns whether it was interrupted.
     fn play(&mut self) -> Result<bool, ConductError> {
         for (time_ms, action, index) in self.agenda() {
-            if self.wait_until(self.origin_ns.saturating_add(time_ms.saturating_mul(1_000_000)))? {
+            let mut time_ns = self.origin_ns.saturating_add(time_ms.saturating_mul(1_000_000));
+            if let (
+                Action::Stop,
+                Part {
+                    event,
+                    state: PartState::InForce { start_ns },
+                    ..
+                },
+            ) = (action, &self.parts[index])
+            {
+                time_ns = time_ns.max(start_ns.saturating_add(least_ns(event)));
+            }
+            if self.wait_until(time_ns)? {
                 return Ok(true);
             }
             match action {
@@ -241,53 +233,55 @@ impl Conductor<'_> {
 
     fn start_fault(&mut self, index: usize) -> Result<(), ConductError> {
         let Part { event, fault, state } = &mut self.parts[index];
-        let asked_ns = (self.clock)();
         *state = PartState::Broken;
         let nodes = fault.start(self.arena).map_err(failed("starting", event))?;
-        *state = PartState::InForce;
         let start_ns = (self.clock)();
+        *state = PartState::InForce { start_ns };
         (self.sink)(Event::Started {
             id: event.id,
             variant: event.variant,
             nodes,
-            asked_ns,
             start_ns,
         });
         Ok(())
     }
 
-    /// Heals even where there is no evidence to be had.
+    /// Heals even where there is no evidence to be had, and tells of it then too.
     fn stop_fault(&mut self, index: usize) -> Result<(), ConductError> {
         let Part { event, fault, state } = &mut self.parts[index];
-        let during = fault
-            .evidence_during(self.arena)
-            .map_err(failed("observing", event));
+        let during = fault.evidence_during(self.arena);
         fault.stop(self.arena).map_err(failed("stopping", event))?;
         let stop_ns = (self.clock)();
+        let mut evidence = Evidence::default();
+        if let PartState::InForce { start_ns } = *state {
+            weigh_duration(stop_ns.saturating_sub(start_ns), event, &mut evidence);
+        }
         *state = PartState::Healed;
-        let mut evidence = during?;
-        evidence.extend(
-            fault
-                .evidence_after(self.arena)
-                .map_err(failed("observing", event))?,
-        );
+        let mut observed = Ok(());
+        for seen in [during, fault.evidence_after(self.arena)] {
+            match seen {
+                Ok(seen) => evidence.extend(seen),
+                Err(error) => {
+                    evidence.add(false, format!("it could not be observed: {error}"));
+                    observed = observed.and(Err(failed("observing", event)(error)));
+                }
+            }
+        }
         let proven = evidence.is_proof();
-        self.proven += usize::from(proven);
         let Evidence {
             sentences,
             objections,
         } = evidence;
-        let evidence = objections.into_iter().chain(sentences).collect();
         (self.sink)(Event::Stopped {
             id: event.id,
             stop_ns,
             proven,
-            evidence,
+            evidence: objections.into_iter().chain(sentences).collect(),
         });
-        Ok(())
+        observed
     }
 
-    /// Stops what is in force, the last first, and tears all down. Tries everything; returns the first failure.
+    /// Stops what is in force, the last first. Tries everything; returns the first failure.
     fn heal(&mut self) -> Result<(), ConductError> {
         let mut first_error = Ok(());
         for index in (0..self.parts.len()).rev() {
@@ -295,12 +289,9 @@ impl Conductor<'_> {
             let stopped = match state {
                 PartState::Waiting | PartState::Healed => Ok(()),
                 PartState::Broken => fault.stop(self.arena).map_err(failed("stopping", event)),
-                PartState::InForce => self.stop_fault(index),
+                PartState::InForce { .. } => self.stop_fault(index),
             };
             first_error = first_error.and(stopped);
-        }
-        for Part { event, fault, .. } in &mut self.parts {
-            first_error = first_error.and(fault.tear_down(self.arena).map_err(failed("tearing down", event)));
         }
         first_error
     }
@@ -338,5 +329,24 @@ fn failed(step: &'static str, event: &ScheduledFault) -> impl FnOnce(FaultError)
         id,
         variant,
         source,
+    }
+}
+
+/// For how long a fault must be in force at least to count as what was scheduled, in nanoseconds.
+fn least_ns(event: &ScheduledFault) -> u64 {
+    u64::try_from(event.duration().as_nanos() / 2).unwrap_or(u64::MAX)
+}
+
+/// Objects to a fault that was in force for too short a time.
+fn weigh_duration(in_force_ns: u64, event: &ScheduledFault, evidence: &mut Evidence) {
+    if in_force_ns < least_ns(event) {
+        evidence.add(
+            false,
+            format!(
+                "it was in force for {} ms only, of {} ms scheduled",
+                in_force_ns / 1_000_000,
+                event.duration().as_millis()
+            ),
+        );
     }
 }

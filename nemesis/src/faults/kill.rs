@@ -3,9 +3,11 @@
 //! A kill is proven if wait(2) told that the process had been ended by signal 9, the node stayed down until it was
 //! to be started, and then another process ran.
 
+use std::time::Duration;
+
 use rand_chacha::ChaCha8Rng;
 
-use super::{Arena, Evidence, Fault, FaultError, choose, parallel};
+use super::{Arena, Evidence, Fault, FaultError, choose, instead_of_leader, parallel};
 use crate::node::{Node, NodeSet};
 use crate::process::{Death, Killed, NodeState, ProcessError};
 
@@ -13,16 +15,21 @@ use crate::process::{Death, Killed, NodeState, ProcessError};
 pub(super) struct Kill {
     set: NodeSet,
     rng: ChaCha8Rng,
+    leader_patience: Duration,
+    /// Whether a leader was wanted, but none was known.
+    leaderless: bool,
     killed: Vec<(Node, Killed)>,
     /// Nodes that had been chosen, but died by themselves before the signal.
     too_late: Vec<Death>,
 }
 
 impl Kill {
-    pub(super) fn new(set: NodeSet, rng: ChaCha8Rng) -> Self {
+    pub(super) fn new(set: NodeSet, rng: ChaCha8Rng, leader_patience: Duration) -> Self {
         Self {
             set,
             rng,
+            leader_patience,
+            leaderless: false,
             killed: Vec::new(),
             too_late: Vec::new(),
         }
@@ -33,7 +40,9 @@ impl Fault for Kill {
     fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
         let is_alive =
             |state: &NodeState| matches!(state, NodeState::Running { .. } | NodeState::Paused { .. });
-        let chosen = choose(self.set, arena, &mut self.rng, is_alive)?;
+        let chosen = choose(self.set, arena, self.leader_patience, &mut self.rng, is_alive)?;
+        self.leaderless = chosen.leaderless;
+        let chosen = chosen.nodes;
         let results = parallel::for_each(&chosen, |node| Ok(arena.nodes.kill(*node)?));
         let mut first_error = Ok(());
         for (node, result) in chosen.iter().zip(results) {
@@ -60,6 +69,10 @@ impl Fault for Kill {
         }
         for death in &self.too_late {
             evidence.add(false, format!("{death}; it could not be killed"));
+        }
+        if self.leaderless {
+            let killed: Vec<Node> = self.killed.iter().map(|(node, _)| *node).collect();
+            evidence.sentences.push(instead_of_leader(&killed, "killed"));
         }
         if self.killed.is_empty() {
             evidence.add(false, "no node was killed: none was alive".to_owned());

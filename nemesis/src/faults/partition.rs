@@ -5,9 +5,10 @@
 //! Before it is healed a datagram is sent each way between any two nodes and the harness, and the drops are
 //! counted. A cut from `a` to `b` is proven if
 //! 1. the datagram from `a` to `b` did not arrive, and
-//! 2. the rule at `b` has counted at least one packet from `a`, or, if it cannot have (nothing was sent that
-//!    way), the datagrams from `a` to the harness and from the harness to `b` did arrive: so `a` could send and
-//!    `b` could receive, and only the way between them was closed.
+//! 2. the rule at `b` has counted at least one packet from `a`: the datagram itself, where nothing else was sent.
+//!
+//! A count of zero therefore means that the datagram was lost before it came to the rule. It is sent again a few
+//! times, and then speaks against the cut.
 //!
 //! Every way that was not meant to be cut must have passed its datagram; so must, after healing, every way at all.
 
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::{Arena, Evidence, Fault, FaultError, parallel};
+use super::{Arena, Evidence, Fault, FaultError, instead_of_leader, parallel, wait_for_leaders};
 use crate::firewall::Firewall;
 use crate::grudge::{Grudge, PartitionShape};
 use crate::network::{Endpoint, ProbeRound};
@@ -33,6 +34,9 @@ const PROBE_ROUNDS: usize = 3;
 pub(super) struct Partition {
     shape: PartitionShape,
     rng: ChaCha8Rng,
+    leader_patience: Duration,
+    /// Whether a leader was to be isolated, but none was known.
+    leaderless: bool,
     firewall: Option<Firewall>,
     grudge: Grudge,
     /// The nodes that drop packets just now.
@@ -40,10 +44,12 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    pub(super) fn new(shape: PartitionShape, rng: ChaCha8Rng) -> Self {
+    pub(super) fn new(shape: PartitionShape, rng: ChaCha8Rng, leader_patience: Duration) -> Self {
         Self {
             shape,
             rng,
+            leader_patience,
+            leaderless: false,
             firewall: None,
             grudge: Grudge::default(),
             dropping: Vec::new(),
@@ -72,13 +78,13 @@ impl Fault for Partition {
 
     fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
         let firewall = self.firewall()?;
+        let nodes = arena.network.nodes();
         let primaries = match self.shape {
-            PartitionShape::IsolatedLeader => (arena.primaries)(),
+            PartitionShape::IsolatedLeader => wait_for_leaders(arena.primaries, nodes, self.leader_patience),
             _ => Vec::new(),
         };
-        self.grudge = self
-            .shape
-            .grudge(arena.network.nodes(), &primaries, &mut self.rng);
+        self.leaderless = self.shape == PartitionShape::IsolatedLeader && primaries.is_empty();
+        self.grudge = self.shape.grudge(nodes, &primaries, &mut self.rng);
         let drops: Vec<(Node, Vec<Ipv4Addr>)> = self
             .grudge
             .by_node()
@@ -99,13 +105,23 @@ impl Fault for Partition {
                 Err(error) => first_error = first_error.and(Err(error)),
             }
         }
-        first_error.map(|()| struck(&self.grudge, arena.network.nodes()))
+        first_error.map(|()| struck(&self.grudge, nodes))
     }
 
     fn evidence_during(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
         let firewall = self.firewall()?;
-        let (mut probes, missing) = probe(arena, |from, to| !self.cuts(from, to))?;
-        let counts = count_drops(&firewall, &self.dropping, arena)?;
+        let mut probes = Vec::new();
+        let mut missing = Ways::new();
+        let mut counts = BTreeMap::new();
+        for _ in 0..PROBE_ROUNDS {
+            let (rounds, lost) = probe(arena, |from, to| !self.cuts(from, to))?;
+            probes.extend(rounds);
+            missing = lost;
+            counts = count_drops(&firewall, &self.dropping, arena)?;
+            if !missing.is_empty() || self.grudge.pairs().all(|pair| counts.contains_key(&pair)) {
+                break;
+            }
+        }
         // Counting took longer than any datagram needs: what has not arrived by now has been dropped.
         for round in &mut probes {
             round.receive().map_err(FaultError::Probe)?;
@@ -113,8 +129,20 @@ impl Fault for Partition {
 
         let mut evidence = Evidence::default();
         for (by, from) in self.grudge.pairs() {
-            let packets = counts.get(&(by, from)).copied().unwrap_or(0);
-            weigh(by, from, packets, &probes, &mut evidence);
+            let cut = Cut {
+                by,
+                from,
+                probes: probes.len() as u64,
+                arrived: probes
+                    .iter()
+                    .any(|round| round.arrived(Endpoint::Node(from), Endpoint::Node(by))),
+                dropped: counts.get(&(by, from)).copied().unwrap_or(0),
+            };
+            cut.weigh(&mut evidence);
+        }
+        if self.leaderless {
+            let isolated = struck(&self.grudge, arena.network.nodes());
+            evidence.sentences.push(instead_of_leader(&isolated, "isolated"));
         }
         for (from, to) in missing {
             evidence.add(
@@ -174,32 +202,46 @@ fn struck(grudge: &Grudge, nodes: &[Node]) -> Vec<Node> {
         .collect()
 }
 
-/// Judges one cut by the rule at the top.
-fn weigh(by: Node, from: Node, packets: u64, probes: &[ProbeRound<'_>], evidence: &mut Evidence) {
-    let (to, source) = (Endpoint::Node(by), Endpoint::Node(from));
-    let arrived = |from, to| probes.iter().any(|round| round.arrived(from, to));
-    if arrived(source, to) {
-        evidence.add(
-            false,
-            format!("a probe from {from} reached {by}, though that way was cut"),
-        );
-    } else if packets > probes.len() as u64 {
-        evidence.add(true, format!("{by} dropped {packets} packets from {from}"));
-    } else if packets > 0 {
-        evidence.add(
-            true,
-            format!("{by} dropped a probe from {from}, which had sent it nothing else"),
-        );
-    } else {
-        let controls = arrived(source, Endpoint::Harness) && arrived(Endpoint::Harness, to);
-        let control_words = if controls { "passed" } else { "were lost, too" };
-        evidence.add(
-            controls,
-            format!("a probe from {from} to {by} was lost, while those between them and the harness {control_words}"),
-        );
+/// What was seen of the way from `from` to `by`, which was to be cut.
+struct Cut {
+    by: Node,
+    from: Node,
+    /// How many datagrams were sent that way.
+    probes: u64,
+    /// Whether any of them arrived.
+    arrived: bool,
+    /// How many packets the rule dropped, the datagrams among them.
+    dropped: u64,
+}
+
+impl Cut {
+    /// Judges it by the rule at the top.
+    fn weigh(&self, evidence: &mut Evidence) {
+        let Self {
+            by, from, dropped, ..
+        } = self;
+        if self.arrived {
+            evidence.add(
+                false,
+                format!("a probe from {from} reached {by}, though that way was cut"),
+            );
+        } else if *dropped > self.probes {
+            evidence.add(true, format!("{by} dropped {dropped} packets from {from}"));
+        } else if *dropped > 0 {
+            evidence.add(
+                true,
+                format!("{by} dropped a probe from {from}, which had sent it nothing else"),
+            );
+        } else {
+            evidence.add(
+                false,
+                format!("probes from {from} to {by} were lost, but {by} did not drop them"),
+            );
+        }
     }
 }
 
+/// How many packets were dropped, for each `(by, from)` with any.
 fn count_drops(
     firewall: &Firewall,
     dropping: &[Node],
@@ -212,7 +254,9 @@ fn count_drops(
     for (by, result) in dropping.iter().zip(results) {
         let by_source = result?;
         for from in arena.network.nodes() {
-            if let Some(packets) = by_source.get(&arena.network.address(*from)) {
+            if let Some(packets) = by_source.get(&arena.network.address(*from))
+                && *packets > 0
+            {
                 counts.insert((*by, *from), *packets);
             }
         }
@@ -257,4 +301,30 @@ pub(crate) fn check_network_is_whole(arena: Arena<'_>) -> Result<Vec<String>, Fa
         objections.push(format!("a probe from {from} to {to} was lost"));
     }
     Ok(objections)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cut_is_proven_only_by_what_its_rule_dropped() {
+        let proven = |arrived, dropped| {
+            let mut evidence = Evidence::default();
+            Cut {
+                by: Node(1),
+                from: Node(2),
+                probes: 1,
+                arrived,
+                dropped,
+            }
+            .weigh(&mut evidence);
+            evidence.is_proof()
+        };
+        assert!(proven(false, 1));
+        assert!(proven(false, 99));
+        assert!(!proven(false, 0), "lost elsewhere");
+        assert!(!proven(true, 0));
+        assert!(!proven(true, 99), "not everything was dropped");
+    }
 }

@@ -4,9 +4,11 @@
 //! A pause is proven if all threads of the process were seen stopped after the signal, and still before SIGCONT
 //! unless the process was killed meanwhile, and none of them after.
 
+use std::time::Duration;
+
 use rand_chacha::ChaCha8Rng;
 
-use super::{Arena, Evidence, Fault, FaultError, choose};
+use super::{Arena, Evidence, Fault, FaultError, choose, instead_of_leader};
 use crate::node::{Node, NodeSet};
 use crate::process::{Death, NodeState, ProcessError, ThreadStates};
 
@@ -14,6 +16,9 @@ use crate::process::{Death, NodeState, ProcessError, ThreadStates};
 pub(super) struct Pause {
     set: NodeSet,
     rng: ChaCha8Rng,
+    leader_patience: Duration,
+    /// Whether a leader was wanted, but none was known.
+    leaderless: bool,
     paused: Vec<(Node, ThreadStates)>,
     /// Nodes that had been chosen, but died by themselves before the signal.
     too_late: Vec<Death>,
@@ -22,10 +27,12 @@ pub(super) struct Pause {
 }
 
 impl Pause {
-    pub(super) fn new(set: NodeSet, rng: ChaCha8Rng) -> Self {
+    pub(super) fn new(set: NodeSet, rng: ChaCha8Rng, leader_patience: Duration) -> Self {
         Self {
             set,
             rng,
+            leader_patience,
+            leaderless: false,
             paused: Vec::new(),
             too_late: Vec::new(),
             resumed: Vec::new(),
@@ -36,9 +43,13 @@ impl Pause {
 impl Fault for Pause {
     fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
         let is_running = |state: &NodeState| matches!(state, NodeState::Running { .. });
-        for node in choose(self.set, arena, &mut self.rng, is_running)? {
+        let chosen = choose(self.set, arena, self.leader_patience, &mut self.rng, is_running)?;
+        self.leaderless = chosen.leaderless;
+        for node in chosen.nodes {
             match arena.nodes.pause(node) {
                 Ok(states) => self.paused.push((node, states)),
+                // It has got the signal, so it must be resumed; how many of its threads stood is for the evidence.
+                Err(ProcessError::Late { .. }) => self.paused.push((node, arena.nodes.thread_states(node)?)),
                 Err(ProcessError::Died(death)) => self.too_late.push(*death),
                 Err(error) => return Err(error.into()),
             }
@@ -76,6 +87,10 @@ impl Fault for Pause {
         }
         for death in &self.too_late {
             evidence.add(false, format!("{death}; it could not be paused"));
+        }
+        if self.leaderless {
+            let paused: Vec<Node> = self.paused.iter().map(|(node, _)| *node).collect();
+            evidence.sentences.push(instead_of_leader(&paused, "paused"));
         }
         if self.paused.is_empty() {
             evidence.add(false, "no node was paused: none was running".to_owned());

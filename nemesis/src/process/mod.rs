@@ -245,12 +245,12 @@ impl NodeProcess {
     /// Stops it by SIGSTOP, and waits until all of its threads are stopped. Pausing a paused process is legal.
     ///
     /// # Errors
-    /// If it does not run, has died by itself, or does not stop in time.
+    /// If it does not run, has died by itself, or does not stop in time; in the last case it counts as paused.
     pub fn pause(&mut self) -> Result<ThreadStates, ProcessError> {
         self.signal(Signal::SIGSTOP)?;
-        let states = self.wait_for_threads("paused", |states| states.stopped == states.threads)?;
+        // From here on it must be resumed, however long its threads take to stop.
         self.set_paused(true);
-        Ok(states)
+        self.wait_for_threads("paused", |states| states.stopped == states.threads)
     }
 
     /// Continues it by SIGCONT, and waits until none of its threads is stopped.
@@ -285,15 +285,6 @@ impl NodeProcess {
             State::Up { child, paused: true } => NodeState::Paused { pid: child.id() },
             State::Died(death) => NodeState::Died(death.clone()),
         })
-    }
-
-    /// Whether it is alive, paused or not.
-    ///
-    /// # Errors
-    /// If the operating system does not say.
-    pub fn is_running(&mut self) -> Result<bool, ProcessError> {
-        self.reap_if_dead()?;
-        Ok(matches!(self.state, State::Up { .. }))
     }
 
     /// The process id.

@@ -9,6 +9,7 @@ mod generate;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -163,6 +164,14 @@ pub struct ScheduledFault {
     pub stop_ms: u64,
     /// Decides what is left to chance at the moment of the strike: which nodes.
     pub seed: u64,
+}
+
+impl ScheduledFault {
+    /// How long it is to be in force; 0 where it stops before it starts.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        Duration::from_millis(self.stop_ms.saturating_sub(self.start_ms))
+    }
 }
 
 /// The faults of a run, by start.
