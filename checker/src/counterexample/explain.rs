@@ -17,6 +17,8 @@ use crate::zones::{self, Witness};
 /// What one look at a finished counterexample may cost. They are small: this is seldom felt.
 const VERIFY_TIME: Duration = Duration::from_secs(5);
 const VERIFY_MEMORY_BYTES: usize = 512 << 20;
+/// What a reason says besides where no look came to an end.
+const UNVERIFIED: &str = " (only the check that found the violation says so: looking at these ops again took too much time or memory)";
 
 /// Explains why `key` is not linearizable, as `decision` says. Shrinking takes `limit` at most.
 pub(crate) fn explain(
@@ -61,7 +63,10 @@ fn part(key: &KeyOps, witness: &Witness) -> KeyOps {
 fn assess(history: &History, key: &KeyOps, shrunk: Shrunk) -> Result<Counterexample, UnknownReason> {
     let Shrunk { ops: part, minimal } = shrunk;
     let (verified_by, culprit) = verify(&part).ok_or(UnknownReason::Disagreement { key: key.key })?;
-    let (class, reason) = Case::new(history, key, &part, culprit).classify();
+    let (class, mut reason) = Case::new(history, key, &part, culprit).classify();
+    if verified_by.is_empty() {
+        reason.push_str(UNVERIFIED);
+    }
     let culprit = part.ops[culprit].op as usize;
     let ops = evidence(history, key, &part);
     Ok(Counterexample {
@@ -75,8 +80,8 @@ fn assess(history: &History, key: &KeyOps, shrunk: Shrunk) -> Result<Counterexam
     })
 }
 
-/// Which algorithms find `part` not linearizable, and its culprit by position in it. `None` if any of them finds
-/// that it is linearizable after all.
+/// Which algorithms find `part` not linearizable, none where all give up, and its culprit by position in it. `None`
+/// if any of them finds that it is linearizable after all.
 fn verify(part: &KeyOps) -> Option<(Vec<Algorithm>, usize)> {
     let budget = || Budget::new(Some(Instant::now() + VERIFY_TIME), VERIFY_MEMORY_BYTES);
     let mut verified_by = Vec::new();

@@ -29,8 +29,9 @@ pub struct Counterexample {
     pub ops: Vec<EvidenceOp>,
     /// Whether none of the ops can be left out: no read, and no value with all that observes it.
     pub minimal: bool,
-    /// The algorithms that found the ops not linearizable; empty where the model is a weaker one, whose checks
-    /// are conditions on pairs of ops that the reason names.
+    /// The algorithms that looked at these ops alone, and found them not linearizable. Empty in two cases: the model
+    /// is a weaker one, whose checks are conditions on pairs of ops that the reason names; or no algorithm came to
+    /// an end within its bounds of time and memory, and the reason says that only the check of the whole key did.
     pub verified_by: Vec<Algorithm>,
 }
 

@@ -47,6 +47,14 @@ pub enum Problem {
         /// What the parser says.
         message: String,
     },
+    /// An event whose index is not the number of events before it: some were left out, repeated or moved.
+    #[error("the event has the index {index}, but {expected} events come before it")]
+    Index {
+        /// The index on the line.
+        index: u64,
+        /// The index that its place in the file gives it.
+        expected: u64,
+    },
     /// A value that does not go with its op.
     #[error("the value of a {f} must be {expected}")]
     WrongValue {

@@ -75,9 +75,14 @@ fn read_lines(lines: &mut Lines<impl BufRead>) -> Result<Parsed, Problem> {
     let mut builder = HistoryBuilder::new(&header);
     let names = Names::new(&header);
     let mut warnings = Vec::new();
+    let mut events = 0;
     while let Some(ended) = lines.next()? {
         match parse_line(&lines.buffer) {
-            Ok(line) => builder.push(&line.into_event(&header, &names, &builder)?)?,
+            Ok(line) => {
+                line.check_index(events)?;
+                builder.push(&line.into_event(&header, &names, &builder)?)?;
+                events += 1;
+            }
             Err(_) if !ended => warnings.push(Warning::CutOff {
                 line: lines.line,
                 bytes: lines.buffer.len(),
@@ -198,6 +203,7 @@ fn look_up<T: Copy>(
 /// One line, before its names and its invocation are looked up. Fields that are not known are passed over.
 #[derive(Deserialize)]
 struct Line<'a> {
+    index: Option<u64>,
     time: u64,
     #[serde(rename = "type")]
     kind: Kind,
@@ -237,6 +243,14 @@ enum F {
 }
 
 impl Line<'_> {
+    /// A line that was lost could turn a history that breaks its model into one that keeps it, or the other way.
+    fn check_index(&self, expected: u64) -> Result<(), Problem> {
+        match self.index {
+            Some(index) if index != expected => Err(Problem::Index { index, expected }),
+            _ => Ok(()),
+        }
+    }
+
     fn into_event(self, header: &Header, names: &Names, builder: &HistoryBuilder) -> Result<Event, Problem> {
         let process = ProcessId(self.process);
         if self.f == F::Cas && header.model == DataModel::Register {

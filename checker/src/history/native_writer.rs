@@ -101,12 +101,6 @@ impl<W: Write> NativeWriter<W> {
         Ok(self.sink)
     }
 
-    /// How many events were written.
-    #[must_use]
-    pub fn events(&self) -> u64 {
-        self.next_index
-    }
-
     fn drain(&mut self) -> io::Result<()> {
         self.sink.write_all(&self.buffer)?;
         self.buffer.clear();
