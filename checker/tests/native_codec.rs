@@ -403,5 +403,6 @@ fn a_file_with_random_damage_is_read_or_refused_by_line() {
             }
         }
     }
-    assert!(refused > 1_000 && used > 1_000, "{refused} refused, {used} used");
+    // Both ways are taken often; most damage shows, since indices are checked too.
+    assert!(refused > 500 && used > 500, "{refused} refused, {used} used");
 }

@@ -118,7 +118,9 @@ pub(crate) fn process() -> Outcome {
             == 2,
         "a log was not appended to"
     );
-    ensure!(nodes.kill_all()?.len() == 1, "a death was forgotten");
+    let (deaths, killed) = nodes.kill_all();
+    killed?;
+    ensure!(deaths.len() == 1, "a death was forgotten");
     Ok(())
 }
 

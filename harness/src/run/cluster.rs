@@ -80,14 +80,11 @@ impl Cluster {
             .map_err(|error| host("starting the nodes", &error))
     }
 
-    /// Kills every node that runs. Returns those that had died by themselves before.
-    ///
-    /// # Errors
+    /// Kills every node that runs. Returns those that had died by themselves before; and, apart from them,
     /// [`Failure::Host`] if one cannot be killed.
-    pub(super) fn kill(&self) -> Result<Vec<Death>> {
-        self.processes
-            .kill_all()
-            .map_err(|error| host("killing the nodes", &error))
+    pub(super) fn kill(&self) -> (Vec<Death>, Result<()>) {
+        let (deaths, killed) = self.processes.kill_all();
+        (deaths, killed.map_err(|error| host("killing the nodes", &error)))
     }
 
     /// The nodes that have died by themselves.

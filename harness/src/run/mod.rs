@@ -159,10 +159,10 @@ async fn record(test: &Test, folder: &RunFolder) -> Result<Recorded> {
     };
     let mut after = stage.play().await;
     let tally = recorder_tally(recorder, &mut after);
-    let deaths = cluster.kill().unwrap_or_else(|failure| {
+    let (deaths, killed) = cluster.kill();
+    if let Err(failure) = killed {
         after.troubles.push(failure.to_string());
-        Vec::new()
-    });
+    }
     after.troubles.extend(deaths.iter().map(ToString::to_string));
     after.troubles.extend(
         log.failure()

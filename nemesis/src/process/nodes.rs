@@ -69,21 +69,19 @@ impl NodeProcesses {
             .try_for_each(|node| self.start(node).map(|_| ()))
     }
 
-    /// Kills every node that runs. Returns the deaths that nobody had asked for, before this.
-    ///
-    /// # Errors
-    /// If one cannot be killed; the others are tried all the same.
-    pub fn kill_all(&self) -> Result<Vec<Death>, ProcessError> {
+    /// Kills every node that runs. Returns the deaths that nobody had asked for, before this; and, apart from them,
+    /// the first failure to kill one. The others are tried all the same.
+    pub fn kill_all(&self) -> (Vec<Death>, Result<(), ProcessError>) {
         let mut deaths = Vec::new();
-        let mut result = Ok(());
+        let mut killed = Ok(());
         for node in self.nodes() {
             match self.kill(node) {
                 Ok(_) | Err(ProcessError::NotRunning(_)) => {}
                 Err(ProcessError::Died(death)) => deaths.push(*death),
-                Err(error) => result = Err(error),
+                Err(error) => killed = killed.and(Err(error)),
             }
         }
-        result.map(|()| deaths)
+        (deaths, killed)
     }
 
     /// The nodes that have ended by themselves, and were not started again.
