@@ -12,6 +12,7 @@
 pub mod evidence;
 pub mod judge;
 pub mod progress;
+pub mod together;
 pub mod write;
 
 mod cluster;
