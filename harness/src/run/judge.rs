@@ -9,7 +9,7 @@ use splitbrain_checker::history::{Action, History, Op, Outcome, ReadModeId};
 use splitbrain_checker::linearizable::{Options, Verdict};
 use splitbrain_checker::staleness::{ReadStaleness, Staleness, staleness};
 use splitbrain_reports::results::{
-    Claim, ClaimVerdict, Counterexample, CounterexampleOp, LatencyMs, RunVerdict, StalenessFigures,
+    Claim, ClaimVerdict, Counterexample, CounterexampleOp, LatencyMs, Results, RunVerdict, StalenessFigures,
 };
 
 use super::evidence::OK_OPS_MIN;
@@ -299,6 +299,17 @@ pub fn run_verdict(
     }
 }
 
+/// Takes into account what failed after the verdict: a broken claim stays one, and nothing else is more than a
+/// failure of the harness.
+pub(super) fn take_late_failures(results: &mut Results, failures: &[String]) {
+    results.notes.extend_from_slice(failures);
+    if failures.is_empty() || results.verdict >= RunVerdict::HarnessError {
+        return;
+    }
+    results.verdict = RunVerdict::HarnessError;
+    results.reason = failures.join("; ");
+}
+
 fn with_verdict(claims: &[Claim], verdict: ClaimVerdict) -> Vec<&Claim> {
     claims.iter().filter(|claim| claim.verdict == verdict).collect()
 }
@@ -457,6 +468,39 @@ mod tests {
             found,
             (RunVerdict::HarnessError, "n1 died; its last lines: oops".into())
         );
+    }
+
+    #[test]
+    fn a_late_failure_spoils_a_pass_but_hides_no_violation() {
+        let results = |verdict| Results {
+            verdict,
+            reason: "as judged".into(),
+            seed: 1,
+            command: String::new(),
+            system: "raft".into(),
+            mutant: None,
+            nodes: Vec::new(),
+            first_ok_ms: None,
+            load_seconds: 1.0,
+            ops: splitbrain_reports::results::OpCounts::default(),
+            latency_ms: LatencyMs::default(),
+            claims: Vec::new(),
+            faults: Vec::new(),
+            counterexample: None,
+            notes: Vec::new(),
+            check_ms: 0.0,
+        };
+        for (before, after) in [
+            (RunVerdict::Pass, RunVerdict::HarnessError),
+            (RunVerdict::Unknown, RunVerdict::HarnessError),
+            (RunVerdict::Violation, RunVerdict::Violation),
+        ] {
+            let mut results = results(before);
+            take_late_failures(&mut results, &[]);
+            assert_eq!(results.verdict, before);
+            take_late_failures(&mut results, &["the disk is full".to_owned()]);
+            assert_eq!((results.verdict, results.notes.len()), (after, 1));
+        }
     }
 
     #[test]
