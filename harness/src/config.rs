@@ -15,7 +15,7 @@ use crate::rerun;
 use crate::test_file::{JudgedMode, Test};
 use crate::units::{CONCURRENCY_MAX, Concurrency, Span};
 use crate::utc::Utc;
-use crate::workload::{Mix, Spacing, mix_seed, place};
+use crate::workload::{Mix, Placement, Spacing, Weights, mix_seed, place};
 
 const NODES_DEFAULT: u16 = 5;
 const TIME_LIMIT_DEFAULT: Span = Span::seconds(30);
@@ -27,6 +27,8 @@ pub(crate) const CHECK_TIME_LIMIT_DEFAULT: Span = Span::seconds(60);
 pub(crate) const STORE_DEFAULT: &str = "store";
 /// Threads per node and read mode where no concurrency is asked for: one that does all, and one that only reads.
 const THREADS_PER_MODE: usize = 2;
+/// The least rate of an open loop: a request in a quarter of an hour, more than any run waits for.
+const RATE_MIN: f64 = 0.001;
 /// The greatest rate of an open loop: more than the recorder can take.
 const RATE_MAX: f64 = 1e7;
 
@@ -60,6 +62,7 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
     let read_modes = judged(&modes, options.claim.as_deref())?;
     let nodes: Vec<String> = Node::range(nodes).iter().map(Node::to_string).collect();
     let placements = place(concurrency, nodes.len(), read_modes.len(), mix.readers_percent);
+    every_mode_is_read(&placements, mix.weights, &read_modes)?;
     let mut test = Test {
         splitbrain: env!("CARGO_PKG_VERSION").to_owned(),
         name: name(options.name, system.name(), workload.name)?,
@@ -152,13 +155,38 @@ fn concurrency(wanted: Option<Concurrency>, nodes: u16, read_modes: usize) -> Re
     }
 }
 
+/// A mode that nobody reads by would keep any claim.
+fn every_mode_is_read(placements: &[Placement], weights: Weights, modes: &[JudgedMode]) -> Result<()> {
+    for (index, mode) in modes.iter().enumerate() {
+        let mut clients = placements
+            .iter()
+            .filter(|place| place.read_mode == index)
+            .peekable();
+        if clients.peek().is_none() {
+            return Err(contradiction(format!(
+                "{} client threads leave the read mode {} without any; at least {} are needed",
+                placements.len(),
+                mode.name,
+                modes.len()
+            )));
+        }
+        if weights.read == 0 && !clients.any(|place| place.reader) {
+            return Err(contradiction(format!(
+                "the mix has no reads, and no client that only reads uses the read mode {}",
+                mode.name
+            )));
+        }
+    }
+    Ok(())
+}
+
 fn pace(rate: Option<f64>, arrivals: Option<Spacing>) -> Result<(Option<f64>, Spacing)> {
     match (rate, arrivals) {
         (None, Some(_)) => Err(contradiction(
             "--arrivals is for open loops; give a --rate as well",
         )),
-        (Some(rate), _) if !(rate > 0.0 && rate <= RATE_MAX) => Err(contradiction(format!(
-            "a rate of {rate} ops/s; it must lie above 0 and not above {RATE_MAX}"
+        (Some(rate), _) if !(RATE_MIN..=RATE_MAX).contains(&rate) => Err(contradiction(format!(
+            "a rate of {rate} ops/s; it must lie between {RATE_MIN} and {RATE_MAX}"
         ))),
         (rate, arrivals) => Ok((rate, arrivals.unwrap_or(Spacing::Poisson))),
     }
@@ -240,6 +268,23 @@ mod tests {
         pairs.sort_unstable();
         pairs.dedup();
         assert_eq!(pairs.len(), test.nodes.len() * test.read_modes.len());
+    }
+
+    #[test]
+    fn a_read_mode_that_nobody_would_read_by_is_refused() {
+        for (line, expected) in [
+            ("splitbrain run --concurrency 1", "without any"),
+            (
+                "splitbrain run --mix write=1,cas=1 --readers 0",
+                "the mix has no reads",
+            ),
+        ] {
+            let failure = resolve(run_options(line)).unwrap_err();
+            assert!(matches!(failure, Failure::Usage(_)));
+            assert!(failure.to_string().contains(expected), "{failure}");
+        }
+        // Those that only read do so whatever the mix.
+        test("splitbrain run --mix write=1");
     }
 
     #[test]

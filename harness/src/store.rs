@@ -129,7 +129,27 @@ pub fn check_writable(store: &Path) -> Result<()> {
     let tried = fs::create_dir_all(store)
         .and_then(|()| fs::write(&probe, []))
         .and_then(|()| fs::remove_file(&probe));
-    tried.map_err(|error| Failure::not_writable(store, &error))
+    tried.map_err(|error| Failure::not_writable(store, &error))?;
+    let absolute = store
+        .canonicalize()
+        .map_err(|error| Failure::not_writable(store, &error))?;
+    not_covered(&absolute)
+}
+
+/// The sandbox mounts a fresh, empty folder here, which would swallow the run.
+const COVERED: &str = "/run";
+
+fn not_covered(absolute: &Path) -> Result<()> {
+    if !absolute.starts_with(COVERED) {
+        return Ok(());
+    }
+    Err(Failure::Host {
+        problem: format!(
+            "the sandbox of a run hides {COVERED}, and the store {} with it",
+            absolute.display()
+        ),
+        mend: Some(format!("choose a folder outside of {COVERED} with --store DIR")),
+    })
 }
 
 /// How many runs of one seed may start in one second before their names run out.
@@ -165,8 +185,12 @@ fn point_latest(store: &Path, run: &Path) -> Result<()> {
     let fail = |error: &io::Error| Failure::not_writable(&latest, error);
     let absolute = store.canonicalize().map_err(|error| fail(&error))?;
     let target = run.strip_prefix(&absolute).unwrap_or(run);
-    let fresh = store.join(format!(".latest-{}", std::process::id()));
-    let _ = fs::remove_file(&fresh);
+    // Process ids repeat from one sandbox to the next, the names of runs do not.
+    let unique: Vec<_> = target
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect();
+    let fresh = store.join(format!(".latest-{}", unique.join("-")));
     symlink(target, &fresh)
         .and_then(|()| fs::rename(&fresh, &latest))
         .map_err(|error| fail(&error))
@@ -187,6 +211,26 @@ mod tests {
         assert_eq!(latest.canonicalize().unwrap(), second.path());
         assert!(fs::read_link(latest).unwrap().is_relative());
         assert!(second.node("n1").is_dir() && second.plots().is_dir());
+    }
+
+    #[test]
+    fn runs_that_start_at_once_do_not_get_in_each_others_way() {
+        let store = tempfile::tempdir().unwrap();
+        let create = || RunFolder::create(store.path(), "raft-register", "20260101T000000Z", 7, &[]);
+        let created: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(create)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(created.iter().all(Result::is_ok), "{created:?}");
+        assert!(store.path().join("latest").canonicalize().is_ok());
+    }
+
+    #[test]
+    fn a_store_that_the_sandbox_would_hide_is_refused_with_a_mend() {
+        let failure = not_covered(Path::new("/run/store")).unwrap_err();
+        assert_eq!(failure.exit(), crate::exit::Exit::Host);
+        assert!(failure.to_string().contains("--store"), "{failure}");
+        assert!(not_covered(Path::new("/running/store")).is_ok());
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 pass, 1 violation of a claim, 2 usage or configuration error, 3 unknown, 4 the harness or the host \
-failed, 5 doctor found something missing, 130 and 143 interrupted.";
+failed, 130 and 143 interrupted.";
 
 const VARIABLES: &str = "\
 Each of these options can also be set by a variable, --time-limit by SPLITBRAIN_TIME_LIMIT, and in a TOML file, by \

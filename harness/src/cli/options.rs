@@ -173,7 +173,7 @@ pub struct RunOptions {
         help_heading = "Load"
     )]
     pub key_distribution: Option<KeyDistribution>,
-    /// After how long a client gives an op up as of unknown outcome [default: 2s]
+    /// After how long a client gives an op up as of unknown outcome [default: 500ms]
     #[arg(
         long,
         value_name = "TIME",

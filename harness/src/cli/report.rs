@@ -47,7 +47,7 @@ fn results(folder: &RunFolder) -> Result<Results> {
     let path = folder.results();
     let text = fs::read_to_string(&path).map_err(|error| {
         Failure::Input(format!(
-            "{}: {error}; the run was never judged: `splitbrain check {}` judges its history",
+            "{}: {error}; the run was never judged: `splitbrain check --read-mode MODE {}` judges its history",
             path.display(),
             folder.history().display()
         ))

@@ -48,7 +48,7 @@ impl Pace {
     /// Waits until the caller shall ask. In an open loop, returns when its request arrived.
     pub(super) async fn next_due(&self) -> Option<u64> {
         let Self::Open(open) = self else { return None };
-        let due_ns = open.start_ns + open.arrivals().next()?;
+        let due_ns = open.start_ns.saturating_add(open.arrivals().next()?);
         time::sleep_until(open.clock.instant(due_ns.saturating_sub(TIMER_GRAIN_NS)).into()).await;
         Some(due_ns.min(open.clock.now_ns()))
     }
@@ -58,7 +58,9 @@ impl Pace {
     pub fn never_asked(&self, end_ns: u64) -> u64 {
         let Self::Open(open) = self else { return 0 };
         let arrivals = open.arrivals().clone();
-        arrivals.take_while(|due| open.start_ns + due < end_ns).count() as u64
+        arrivals
+            .take_while(|due| open.start_ns.saturating_add(*due) < end_ns)
+            .count() as u64
     }
 }
 

@@ -82,7 +82,7 @@ impl Caller for NodeSession {
         }
         Called {
             outcome: outcome(completion.outcome),
-            answer: answer(&completion, self.nodes),
+            answer: answer(request.action, &completion, self.nodes),
             refused: completion.error.is_some_and(|code| REFUSALS.contains(&code)),
             session_over: broken,
         }
@@ -114,7 +114,7 @@ fn outcome(outcome: wire::Outcome) -> Outcome {
 }
 
 /// What a completion says of its op, in the history's words.
-fn answer(completion: &Completion, nodes: usize) -> Answer {
+fn answer(action: Action, completion: &Completion, nodes: usize) -> Answer {
     let mut answer = Answer {
         error: completion.error.map(|code| code.0),
         ..Answer::default()
@@ -122,6 +122,7 @@ fn answer(completion: &Completion, nodes: usize) -> Answer {
     let Some(reply) = &completion.reply else {
         return answer;
     };
+    let is_cas = matches!(action, Action::Cas { .. });
     answer.term = reply.served.term;
     answer.served_by = reply.served.node.and_then(|node| node_name(node, nodes));
     match &reply.body {
@@ -132,14 +133,22 @@ fn answer(completion: &Completion, nodes: usize) -> Answer {
         ReplyBody::WriteOk { version } | ReplyBody::CasOk { version } => {
             answer.version = Some(Version(version.0));
         }
-        // A failed compare that carries the value found is as good as a read.
+        // A failed compare that carries the value found is as good as a read; an error of another op is not.
         ReplyBody::Error {
             code: ErrorCode::PRECONDITION_FAILED,
             found: Some((value, version)),
             ..
-        } => {
+        } if is_cas => {
             answer.observed = Some(Some(Value(*value)));
             answer.version = Some(Version(version.0));
+        }
+        // It found nil: a register that was never written is of version 0.
+        ReplyBody::Error {
+            code: ErrorCode::KEY_DOES_NOT_EXIST,
+            ..
+        } if is_cas => {
+            answer.observed = Some(None);
+            answer.version = Some(Version(0));
         }
         _ => {}
     }
@@ -182,6 +191,23 @@ mod tests {
         }
     }
 
+    const CAS: Action = Action::Cas {
+        from: Value(1),
+        to: Value(2),
+    };
+
+    #[test]
+    fn a_compare_on_a_register_never_written_observes_nil() {
+        let code = ErrorCode::KEY_DOES_NOT_EXIST;
+        let completion = completion(
+            ReplyBody::error(code, "never written"),
+            wire::Outcome::Fail,
+            Some(code),
+        );
+        let answer = answer(CAS, &completion, 3);
+        assert_eq!((answer.observed, answer.version), (Some(None), Some(Version(0))));
+    }
+
     #[test]
     fn a_failed_compare_observes_what_it_found() {
         let code = ErrorCode::PRECONDITION_FAILED;
@@ -190,7 +216,10 @@ mod tests {
             text: String::new(),
             found: Some((5, WireVersion(9))),
         };
-        let answer = answer(&completion(body, wire::Outcome::Fail, Some(code)), 3);
+        let completion = completion(body, wire::Outcome::Fail, Some(code));
+        let write = Action::Write { value: Value(1) };
+        assert_eq!(answer(write, &completion, 3).observed, None);
+        let answer = answer(CAS, &completion, 3);
         assert_eq!(answer.observed, Some(Some(Value(5))));
         assert_eq!((answer.version, answer.error), (Some(Version(9)), Some(22)));
         assert_eq!((answer.served_by, answer.term), (Some(NodeName(1)), Some(7)));
@@ -202,7 +231,7 @@ mod tests {
             value: None,
             version: WireVersion(0),
         };
-        let answer = answer(&completion(body, wire::Outcome::Ok, None), 3);
+        let answer = answer(Action::Read, &completion(body, wire::Outcome::Ok, None), 3);
         assert_eq!((answer.observed, answer.error), (Some(None), None));
     }
 

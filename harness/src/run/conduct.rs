@@ -182,6 +182,10 @@ impl Stage<'_> {
                         faults: self.log.active(),
                     });
                     (ok_before, tick_before) = (tally.ok, now);
+                    if nemesis.has_failed() {
+                        // Told when the nemesis is joined: a run without its faults shows nothing.
+                        return Ok(());
+                    }
                     if nemesis.is_finished() && self.cluster.deaths()?.len() == self.test.nodes.len() {
                         // Nobody is left who could answer, and nobody will come back.
                         return Ok(());

@@ -19,7 +19,7 @@ pub const OK_OPS_MIN: u64 = 10;
 pub struct Plan<'a> {
     /// How many nodes there are.
     pub nodes: usize,
-    /// The mix: what has no weight is not missed.
+    /// The mix: updates of no weight are not missed. Reads always are: without any, every claim holds.
     pub weights: Weights,
     /// The read modes in use, as in [`History::read_modes`].
     pub read_modes: &'a [String],
@@ -47,13 +47,14 @@ struct Counts {
 pub fn shortfalls(plan: &Plan<'_>, history: &History, faults: &[Fault]) -> Vec<String> {
     let mut short = unproven(plan, faults);
     let counts = count(history, faults);
+    // Clients that only read do so whatever the weights.
     let kinds = [
-        ("reads", plan.weights.read),
-        ("writes", plan.weights.write),
-        ("cas", plan.weights.cas),
+        ("reads", true),
+        ("writes", plan.weights.write > 0),
+        ("cas", plan.weights.cas > 0),
     ];
-    for (action, (kind, weight)) in kinds.into_iter().enumerate() {
-        if weight > 0 {
+    for (action, (kind, wanted)) in kinds.into_iter().enumerate() {
+        if wanted {
             short.extend(too_few(
                 &format!("ok {kind}"),
                 &counts.actions[action],
@@ -61,16 +62,14 @@ pub fn shortfalls(plan: &Plan<'_>, history: &History, faults: &[Fault]) -> Vec<S
             ));
         }
     }
-    if plan.weights.read > 0 {
-        for (mode, name) in plan.read_modes.iter().enumerate() {
-            // A single fault can cut off the few clients of one mode all the while, so that nothing of the mode
-            // is missed during faults.
-            let phases = required(plan, faults)
-                .into_iter()
-                .filter(|phase| *phase != Phase::During);
-            let phases: Vec<Phase> = phases.collect();
-            short.extend(too_few(&format!("ok {name} reads"), &counts.modes[mode], &phases));
-        }
+    for (mode, name) in plan.read_modes.iter().enumerate() {
+        // A single fault can cut off the few clients of one mode all the while, so that nothing of the mode is
+        // missed during faults.
+        let phases = required(plan, faults)
+            .into_iter()
+            .filter(|phase| *phase != Phase::During);
+        let phases: Vec<Phase> = phases.collect();
+        short.extend(too_few(&format!("ok {name} reads"), &counts.modes[mode], &phases));
     }
     short
 }
@@ -107,15 +106,23 @@ fn required(plan: &Plan<'_>, faults: &[Fault]) -> Vec<Phase> {
     if plan.faults == 0 || faults.is_empty() {
         return vec![Phase::Before];
     }
-    // Where every fault stops a majority, no quorum is left that could serve.
-    let quorum_survives = |fault: &Fault| {
-        !matches!(fault.kind.as_str(), "kill" | "pause") || fault.nodes.len() * 2 < plan.nodes
-    };
     let mut phases = vec![Phase::Before, Phase::After];
-    if faults.iter().any(quorum_survives) {
+    if faults.iter().any(|fault| quorum_survives(fault, plan.nodes)) {
         phases.push(Phase::During);
     }
     phases
+}
+
+/// Whether a fault leaves a majority of `nodes` alive and connected, so that it could serve.
+fn quorum_survives(fault: &Fault, nodes: usize) -> bool {
+    let is_majority = |count: usize| count * 2 > nodes;
+    match (fault.kind.as_str(), fault.variant.as_str()) {
+        ("partition", "halves" | "one-way") => is_majority(nodes.div_ceil(2)),
+        ("partition", "one" | "isolated-leader") => is_majority(nodes.saturating_sub(1)),
+        // In the other shapes some node sees a majority by their very definition.
+        ("partition", _) => true,
+        _ => is_majority(nodes.saturating_sub(fault.nodes.len())),
+    }
 }
 
 fn too_few(what: &str, counts: &[u64; 3], phases: &[Phase]) -> Vec<String> {
@@ -135,22 +142,12 @@ fn too_few(what: &str, counts: &[u64; 3], phases: &[Phase]) -> Vec<String> {
 }
 
 fn count(history: &History, faults: &[Fault]) -> Counts {
-    let first = faults
-        .iter()
-        .map(|fault| fault.start_ns)
-        .min()
-        .unwrap_or(u64::MAX);
-    let last = faults
-        .iter()
-        .map(|fault| fault.stop_ns.unwrap_or(u64::MAX))
-        .max()
-        .unwrap_or(u64::MAX);
     let mut counts = Counts {
         actions: [[0; 3]; 3],
         modes: vec![[0; 3]; history.read_modes.len()],
     };
     for op in history.ops.iter().filter(|op| op.outcome == Outcome::Ok) {
-        let Some(phase) = phase(op, first, last) else {
+        let Some(phase) = phase(op, faults) else {
             continue;
         };
         let action = match op.action {
@@ -166,14 +163,19 @@ fn count(history: &History, faults: &[Fault]) -> Counts {
     counts
 }
 
-/// The phase that an op lies in wholly, if any.
-fn phase(op: &Op, first_start: u64, last_stop: u64) -> Option<Phase> {
+/// The phase in which an op was served, if any: an op that spans the start of the first fault or the end of the
+/// last, or that was answered in the quiet between two faults, shows nothing.
+fn phase(op: &Op, faults: &[Fault]) -> Option<Phase> {
     let end = op.end_ns();
-    if end < first_start {
+    let stop_ns = |fault: &Fault| fault.stop_ns.unwrap_or(u64::MAX);
+    if faults.iter().all(|fault| end < fault.start_ns) {
         Some(Phase::Before)
-    } else if op.invoked_ns > last_stop {
+    } else if faults.iter().all(|fault| op.invoked_ns > stop_ns(fault)) {
         Some(Phase::After)
-    } else if op.invoked_ns >= first_start && end <= last_stop {
+    } else if faults
+        .iter()
+        .any(|fault| (fault.start_ns..=stop_ns(fault)).contains(&end))
+    {
         Some(Phase::During)
     } else {
         None
@@ -340,6 +342,71 @@ mod tests {
                 "{short:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_quiet_between_two_faults_is_not_during_them() {
+        let second = Fault {
+            id: 1,
+            start_ns: 5_000,
+            stop_ns: Some(6_000),
+            ..fault("partition", 1)
+        };
+        let faults = [fault("partition", 1), second];
+        assert_eq!(judge(&history(&[0, 5_100, 7_000]), &faults, 2), [""; 0]);
+        let short = judge(&history(&[0, 3_000, 7_000]), &faults, 2);
+        assert_eq!(
+            short[0],
+            "only 0 ok reads during the faults (at least 10 are needed)"
+        );
+    }
+
+    #[test]
+    fn a_fault_that_leaves_no_majority_is_told_from_one_that_does() {
+        let survives = |kind: &str, variant: &str, struck, nodes| {
+            let fault = Fault {
+                variant: variant.into(),
+                ..fault(kind, struck)
+            };
+            quorum_survives(&fault, nodes)
+        };
+        for (kind, variant, struck, nodes, expected) in [
+            ("partition", "halves", 4, 4, false),
+            ("partition", "halves", 5, 5, true),
+            ("partition", "one-way", 6, 6, false),
+            ("partition", "one", 1, 2, false),
+            ("partition", "isolated-leader", 1, 3, true),
+            ("partition", "bridge", 4, 4, true),
+            ("kill", "all", 5, 5, false),
+            ("pause", "majority", 3, 5, false),
+            ("pause", "minority", 2, 5, true),
+            ("kill", "one", 1, 2, false),
+        ] {
+            assert_eq!(
+                survives(kind, variant, struck, nodes),
+                expected,
+                "{kind} {variant} of {nodes}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_run_that_read_nothing_is_no_pass_whatever_the_mix() {
+        let mut history = history(&[0]);
+        history.ops.retain(|op| op.action != Action::Read);
+        let read_modes = MODES.map(str::to_owned);
+        let weights = Weights {
+            read: 0,
+            write: 1,
+            cas: 1,
+        };
+        let plan = Plan {
+            nodes: 5,
+            weights,
+            read_modes: &read_modes,
+            faults: 0,
+        };
+        assert_eq!(shortfalls(&plan, &history, &[]).len(), 3);
     }
 
     #[test]

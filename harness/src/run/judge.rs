@@ -1,16 +1,19 @@
-//! Judging a run: each read mode on its own sub-history against its claim, then the run as a whole.
+//! Judging a run: each read mode on its own sub-history against its claim, those that claim linearizability also
+//! together, then the run as a whole.
 
 use std::time::{Duration, Instant};
 
-use splitbrain_checker::consistency::{Consistency, check_consistency, strongest_model};
+use splitbrain_checker::consistency::{Consistency, check_consistency};
 use splitbrain_checker::counterexample;
-use splitbrain_checker::history::{Action, History, OpIndex, Outcome, ReadModeId};
+use splitbrain_checker::history::{Action, History, Op, Outcome, ReadModeId};
 use splitbrain_checker::linearizable::{Options, Verdict};
 use splitbrain_checker::staleness::{ReadStaleness, Staleness, staleness};
 use splitbrain_reports::results::{
-    Claim, ClaimVerdict, Counterexample, CounterexampleOp, LatencyMs, RunVerdict, StalenessFigures,
+    Claim, ClaimVerdict, Counterexample, CounterexampleOp, LatencyMs, Results, RunVerdict, StalenessFigures,
 };
 
+use super::evidence::OK_OPS_MIN;
+use super::together::judge_together;
 use crate::catalog;
 use crate::client::{Latencies, Quantiles};
 use crate::failure::Result;
@@ -30,7 +33,8 @@ pub struct Judgement {
 }
 
 /// Judges every read mode of `test` on its part of `history`: all updates, and the reads of that mode alone.
-/// Leaving reads out is sound, since a linearization of all ops is one of any of them that keep the updates.
+/// Leaving reads out is sound, since a linearization of all ops is one of any of them that keep the updates. A mode
+/// with too few reads is not judged to have held: it had no occasion to break its claim.
 ///
 /// # Errors
 /// [`crate::failure::Failure::Usage`] if a claim is no known model.
@@ -47,9 +51,13 @@ pub fn judge(test: &Test, history: &History, latencies: &Latencies) -> Result<Ju
         let model = catalog::model(&mode.claim)?;
         let time_limit = test.check_time_limit.0;
         let verdict = verdict(&part, model, time_limit);
-        let strongest = strongest(&part, model, &verdict, time_limit);
+        let reads = ok_reads(&part);
+        let is_enough = reads >= OK_OPS_MIN;
+        let strongest = is_enough
+            .then(|| strongest(&part, model, &verdict, time_limit))
+            .flatten();
         let staleness = staleness(&part);
-        judgement.stale_reads.extend(stale(&part, &staleness));
+        judgement.stale_reads.extend(stale(&staleness));
         if judgement.counterexample.is_none()
             && let Some(found) = verdict.counterexample()
         {
@@ -61,13 +69,21 @@ pub fn judge(test: &Test, history: &History, latencies: &Latencies) -> Result<Ju
             claim: mode.claim.clone(),
             claim_overridden: mode.claim_overridden,
             promise: mode.promise.clone(),
-            verdict: claim_verdict(&verdict),
-            reason: reason(&verdict, &part),
+            verdict: match verdict.is_valid() && !is_enough {
+                true => ClaimVerdict::Unknown,
+                false => claim_verdict(&verdict),
+            },
+            reason: match verdict.is_valid() && !is_enough {
+                true => format!("too few reads to judge: {reads}"),
+                false => reason(&verdict, &part),
+            },
             strongest_model: strongest.map(|model| model.name().to_owned()),
             staleness: figures(&staleness),
             read_latency_ms: latency_ms(latencies.reads(index)),
         });
     }
+    let joint = judge_together(history, &mut judgement.claims, test.check_time_limit.0);
+    judgement.counterexample = judgement.counterexample.or(joint);
     judgement.stale_reads.sort_by_key(|read| read.op_index);
     judgement.check_time = started.elapsed();
     Ok(judgement)
@@ -80,17 +96,25 @@ pub fn verdict(history: &History, model: Consistency, time_limit: Duration) -> V
 }
 
 /// The strongest model that certainly holds, where `model` has the given verdict.
-fn strongest(
+pub(super) fn strongest(
     history: &History,
     model: Consistency,
     verdict: &Verdict,
     time_limit: Duration,
 ) -> Option<Consistency> {
-    // What satisfies the strongest model of all needs no second look.
-    if verdict.is_valid() && model == Consistency::ALL[0] {
-        return Some(model);
-    }
-    strongest_model(history, &options(time_limit))
+    // Only whether a model holds is asked: nobody will see the counterexamples of the others.
+    let options = Options {
+        shrink_time_limit: Duration::ZERO,
+        ..options(time_limit)
+    };
+    let holds = |candidate: &Consistency| {
+        if *candidate == model {
+            verdict.is_valid()
+        } else {
+            check_consistency(history, *candidate, &options).is_valid()
+        }
+    };
+    Consistency::ALL.into_iter().find(holds)
 }
 
 fn options(time_limit: Duration) -> Options {
@@ -115,15 +139,17 @@ pub fn claim_verdict(verdict: &Verdict) -> ClaimVerdict {
 pub fn reason(verdict: &Verdict, history: &History) -> String {
     match verdict {
         Verdict::Valid => {
-            let is_ok_read = |op: &&splitbrain_checker::history::Op| {
-                op.outcome == Outcome::Ok && op.action == Action::Read
-            };
-            let reads = history.ops.iter().filter(is_ok_read).count();
+            let reads = ok_reads(history);
             format!("held over {} ops, {reads} of them ok reads", history.ops.len())
         }
         Verdict::Invalid(counterexample) => counterexample.reason.clone(),
         Verdict::Unknown(reason) => reason.to_string(),
     }
+}
+
+fn ok_reads(history: &History) -> u64 {
+    let is_ok_read = |op: &&Op| op.outcome == Outcome::Ok && op.action == Action::Read;
+    history.ops.iter().filter(is_ok_read).count() as u64
 }
 
 /// Quantiles in the words of the results.
@@ -154,13 +180,11 @@ fn figures(staleness: &Staleness) -> StalenessFigures {
 /// The stale reads of a part of a history, by their positions in the whole.
 #[must_use]
 pub fn stale_reads(part: &History) -> Vec<splitbrain_reports::ReadStaleness> {
-    stale(part, &staleness(part)).collect()
+    stale(&staleness(part)).collect()
 }
 
-fn stale<'a>(
-    part: &'a History,
-    staleness: &'a Staleness,
-) -> impl Iterator<Item = splitbrain_reports::ReadStaleness> + 'a {
+/// The checker gives each read the index that it has in the whole history.
+fn stale(staleness: &Staleness) -> impl Iterator<Item = splitbrain_reports::ReadStaleness> + '_ {
     staleness
         .reads
         .iter()
@@ -171,16 +195,11 @@ fn stale<'a>(
             } = *read;
             let ms_behind = read.ms_behind();
             splitbrain_reports::ReadStaleness {
-                op_index: original(part, op),
+                op_index: op,
                 versions_behind,
                 ms_behind,
             }
         })
-}
-
-/// The index that an op of a part has in the whole.
-fn original(part: &History, op: OpIndex) -> OpIndex {
-    part.origin.get(op.0 as usize).copied().unwrap_or(op)
 }
 
 /// A counterexample in the words of the results.
@@ -190,10 +209,15 @@ pub fn counterexample(
     read_mode: &str,
     model: Consistency,
 ) -> Counterexample {
+    let is_of_one_key = found.ops.iter().all(|evidence| evidence.op.key == found.key);
+    let text = |op: &Op| match is_of_one_key {
+        true => op.describe(),
+        false => format!("key {}: {}", op.key.0, op.describe()),
+    };
     let ops = found.ops.iter().map(|evidence| CounterexampleOp {
         index: u64::from(evidence.index.0),
         process: evidence.op.process.0,
-        text: evidence.op.describe(),
+        text: text(&evidence.op),
         outcome: outcome_name(evidence.op.outcome).to_owned(),
         start_ns: evidence.op.invoked_ns,
         end_ns: if evidence.op.outcome == Outcome::Info {
@@ -275,13 +299,24 @@ pub fn run_verdict(
     }
 }
 
+/// Takes into account what failed after the verdict: a broken claim stays one, and nothing else is more than a
+/// failure of the harness.
+pub(super) fn take_late_failures(results: &mut Results, failures: &[String]) {
+    results.notes.extend_from_slice(failures);
+    if failures.is_empty() || results.verdict >= RunVerdict::HarnessError {
+        return;
+    }
+    results.verdict = RunVerdict::HarnessError;
+    results.reason = failures.join("; ");
+}
+
 fn with_verdict(claims: &[Claim], verdict: ClaimVerdict) -> Vec<&Claim> {
     claims.iter().filter(|claim| claim.verdict == verdict).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use splitbrain_checker::history::{Key, NodeName, Op, ProcessId, Value, Version};
+    use splitbrain_checker::history::{Key, NodeName, ProcessId, Value, Version};
 
     use super::*;
 
@@ -318,8 +353,8 @@ mod tests {
 
     use ClaimVerdict::{Invalid, Unknown, Valid};
 
-    /// A write of 1, then by each of two modes a read: `log` sees the 1, `leader-local` still nil.
-    fn history_with_a_stale_read() -> History {
+    /// A write of 1, then by each of two modes some reads: `log` sees the 1, `leader-local` still nil.
+    fn history_with_stale_reads(reads: u64) -> History {
         let op = |process, action, mode, invoked_ns, observed| Op {
             process: ProcessId(process),
             key: Key(0),
@@ -337,56 +372,66 @@ mod tests {
             error: None,
         };
         let value = Value(1);
+        let mut ops = vec![op(0, Action::Write { value }, 0, 10, None)];
+        for at in (1..=reads).map(|read| read * 20) {
+            ops.push(op(1, Action::Read, 0, at, Some(Some(value))));
+            ops.push(op(2, Action::Read, 1, at + 10, Some(None)));
+        }
         History {
-            ops: vec![
-                op(0, Action::Write { value }, 0, 10, None),
-                op(1, Action::Read, 0, 20, Some(Some(value))),
-                op(2, Action::Read, 1, 30, Some(None)),
-            ],
+            ops,
             read_modes: vec!["log".into(), "leader-local".into()],
             nodes: vec!["n1".into(), "n2".into()],
             ..History::default()
         }
     }
 
+    fn judged(history: &History, claim: &str) -> Judgement {
+        let line = format!("splitbrain run --read-mode log,leader-local {claim}");
+        let test = crate::config::resolve(crate::cli::run_options(&line)).unwrap();
+        judge(&test, history, &Latencies::new(2)).unwrap()
+    }
+
+    fn verdicts(judgement: &Judgement) -> Vec<ClaimVerdict> {
+        judgement.claims.iter().map(|claim| claim.verdict).collect()
+    }
+
     #[test]
     fn each_read_mode_is_judged_on_its_own_reads_against_its_own_claim() {
-        let history = history_with_a_stale_read();
-        let judged = |claim: &str| {
-            let line = format!("splitbrain run --read-mode log,leader-local {claim}");
-            let test = crate::config::resolve(crate::cli::run_options(&line)).unwrap();
-            judge(&test, &history, &Latencies::new(2)).unwrap()
-        };
-        let own = judged("");
-        let verdicts = |judgement: &Judgement| {
-            judgement
-                .claims
-                .iter()
-                .map(|claim| claim.verdict)
-                .collect::<Vec<_>>()
-        };
+        let history = history_with_stale_reads(OK_OPS_MIN);
+        let own = judged(&history, "");
         assert_eq!(verdicts(&own), [Valid, Valid]);
         assert_eq!(own.claims[0].staleness.stale_reads, 0);
-        assert_eq!(own.claims[1].staleness.stale_reads, 1);
-        // The third op of the whole history, though it is the second of its part.
-        assert_eq!(
-            own.stale_reads
-                .iter()
-                .map(|read| read.op_index.0)
-                .collect::<Vec<_>>(),
-            [2]
-        );
+        assert_eq!(own.claims[1].staleness.stale_reads, OK_OPS_MIN);
+        // The positions in the whole history, every other of them in its part.
+        let expected: Vec<u32> = (1..=OK_OPS_MIN as u32).map(|read| 2 * read).collect();
+        let stale: Vec<u32> = own.stale_reads.iter().map(|read| read.op_index.0).collect();
+        assert_eq!(stale, expected);
 
-        let overridden = judged("--claim linearizable");
+        let overridden = judged(&history, "--claim linearizable");
         assert_eq!(verdicts(&overridden), [Valid, Invalid]);
         let counterexample = overridden.counterexample.unwrap();
         assert_eq!(
             (counterexample.read_mode.as_str(), counterexample.key),
             ("leader-local", 0)
         );
+        let indices: Vec<u64> = counterexample.ops.iter().map(|op| op.index).collect();
+        // The write, and one of the stale reads, which have the even places.
+        assert!(
+            matches!(indices[..], [0, read] if read > 0 && read % 2 == 0),
+            "{indices:?}"
+        );
+    }
+
+    #[test]
+    fn a_mode_with_too_few_reads_has_not_held_but_may_be_broken() {
+        let history = history_with_stale_reads(OK_OPS_MIN - 1);
+        let own = judged(&history, "");
+        assert_eq!(verdicts(&own), [Unknown, Unknown]);
+        assert_eq!(own.claims[0].reason, "too few reads to judge: 9");
+        assert_eq!(own.claims[0].strongest_model, None);
         assert_eq!(
-            counterexample.ops.iter().map(|op| op.index).collect::<Vec<_>>(),
-            [0, 2]
+            verdicts(&judged(&history, "--claim linearizable")),
+            [Unknown, Invalid]
         );
     }
 
@@ -423,6 +468,39 @@ mod tests {
             found,
             (RunVerdict::HarnessError, "n1 died; its last lines: oops".into())
         );
+    }
+
+    #[test]
+    fn a_late_failure_spoils_a_pass_but_hides_no_violation() {
+        let results = |verdict| Results {
+            verdict,
+            reason: "as judged".into(),
+            seed: 1,
+            command: String::new(),
+            system: "raft".into(),
+            mutant: None,
+            nodes: Vec::new(),
+            first_ok_ms: None,
+            load_seconds: 1.0,
+            ops: splitbrain_reports::results::OpCounts::default(),
+            latency_ms: LatencyMs::default(),
+            claims: Vec::new(),
+            faults: Vec::new(),
+            counterexample: None,
+            notes: Vec::new(),
+            check_ms: 0.0,
+        };
+        for (before, after) in [
+            (RunVerdict::Pass, RunVerdict::HarnessError),
+            (RunVerdict::Unknown, RunVerdict::HarnessError),
+            (RunVerdict::Violation, RunVerdict::Violation),
+        ] {
+            let mut results = results(before);
+            take_late_failures(&mut results, &[]);
+            assert_eq!(results.verdict, before);
+            take_late_failures(&mut results, &["the disk is full".to_owned()]);
+            assert_eq!((results.verdict, results.notes.len()), (after, 1));
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@
 pub mod evidence;
 pub mod judge;
 pub mod progress;
+pub mod together;
 pub mod write;
 
 mod cluster;
@@ -108,12 +109,15 @@ fn inside(test: &Test, json: bool) -> Result<Exit> {
     let runtime = runtime.map_err(|error| cluster::host("starting the runtime", &error))?;
     let recorded = runtime.block_on(record(test, &folder))?;
     let interrupted = recorded.after.interrupted;
-    let results = conclude(test, &folder, &recorded)?;
+    let (results, unwritten) = conclude(test, &folder, &recorded)?;
     if json {
         let line = serde_json::to_string(&results).expect("results are plain data");
         output::print(&format!("{line}\n"));
     } else {
         output::print(&output::summary(&results, folder.path(), output::width()));
+    }
+    for failure in unwritten.iter() {
+        output::note(&format!("error: {failure}"));
     }
     // A signal may have come while the run was judged.
     let interrupted = interrupted.or(*recorded.interrupts.borrow());
@@ -196,8 +200,9 @@ fn header(test: &Test) -> Header {
     }
 }
 
-/// Judges what was recorded and writes everything that the run's folder holds.
-fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<Results> {
+/// Judges what was recorded and writes everything that the run's folder holds. What cannot be written is returned
+/// beside the results: it keeps a run from passing, but hides no verdict.
+fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<(Results, Vec<String>)> {
     output::note("judging");
     let parsed = read_native_file(&folder.history()).map_err(|error| Failure::host(error.to_string()))?;
     let history = &parsed.history;
@@ -223,7 +228,7 @@ fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<Resu
         .load_start_ns
         .map_or(0.0, |start| write::seconds_between(start, after.load_end_ns));
     let first_ok_ns = recorded.tally.first_ok_ns;
-    let results = Results {
+    let mut results = Results {
         verdict,
         reason,
         seed: test.seed,
@@ -241,10 +246,21 @@ fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<Resu
         counterexample: judgement.counterexample,
         check_ms: judgement.check_time.as_secs_f64() * 1e3,
     };
-    write::write_results(folder, &results)?;
-    let nemesis = read_nemesis(&folder.nemesis())?;
-    write::write_report(folder, test, &results, history, &nemesis, &judgement.stale_reads)?;
-    Ok(results)
+    let mut unwritten = Vec::new();
+    let nemesis = read_nemesis(&folder.nemesis()).unwrap_or_else(|failure| {
+        unwritten.push(failure.to_string());
+        Vec::new()
+    });
+    let drawn = write::write_report(folder, test, &results, history, &nemesis, &judgement.stale_reads);
+    unwritten.extend(drawn.err().map(|failure| failure.to_string()));
+    // Last, so that the file tells of what else could not be written.
+    judge::take_late_failures(&mut results, &unwritten);
+    if let Err(failure) = write::write_results(folder, &results) {
+        let failure = failure.to_string();
+        judge::take_late_failures(&mut results, std::slice::from_ref(&failure));
+        unwritten.push(failure);
+    }
+    Ok((results, unwritten))
 }
 
 /// What a reader should know besides.

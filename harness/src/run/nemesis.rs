@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -25,8 +26,10 @@ pub(super) struct NemesisLog {
 #[derive(Debug)]
 struct State {
     file: File,
-    /// The first failure to write, told at the end.
-    failed: Option<io::Error>,
+    /// Whether a write failed; nothing is written thereafter.
+    failed: bool,
+    /// The failure, told at the end.
+    failure: Option<io::Error>,
     faults: BTreeMap<u32, Fault>,
 }
 
@@ -38,7 +41,8 @@ impl NemesisLog {
     pub(super) fn create(path: &Path) -> io::Result<Arc<Self>> {
         let state = State {
             file: File::create(path)?,
-            failed: None,
+            failed: false,
+            failure: None,
             faults: BTreeMap::new(),
         };
         Ok(Arc::new(Self {
@@ -53,10 +57,15 @@ impl NemesisLog {
     /// Appends an event. There are few: each goes to the file at once.
     pub(super) fn write(&self, event: &NemesisEvent) {
         let mut state = self.state();
+        if state.failed {
+            // The file may end in half a line, to which nothing must be added.
+            return;
+        }
         let line = serde_json::to_string(event).map_err(io::Error::from);
         let written = line.and_then(|line| state.file.write_all(format!("{line}\n").as_bytes()));
         if let Err(error) = written {
-            state.failed.get_or_insert(error);
+            state.failed = true;
+            state.failure = Some(error);
         }
     }
 
@@ -122,9 +131,9 @@ impl NemesisLog {
             .collect()
     }
 
-    /// The first failure to write, if any.
+    /// The failure to write, if any. It is told once.
     pub(super) fn failure(&self) -> Option<io::Error> {
-        self.state().failed.take()
+        self.state().failure.take()
     }
 }
 
@@ -143,6 +152,7 @@ fn started(fault: &Fault) -> NemesisEvent {
 pub(super) struct Nemesis {
     stop: StopRequest,
     thread: JoinHandle<Result<Conducted, ConductError>>,
+    failed: Arc<AtomicBool>,
 }
 
 impl Nemesis {
@@ -160,6 +170,8 @@ impl Nemesis {
     ) -> io::Result<Self> {
         let stop = StopRequest::new();
         let stopped = stop.clone();
+        let failed = Arc::new(AtomicBool::new(false));
+        let failing = Arc::clone(&failed);
         let thread = thread::Builder::new().name("nemesis".to_owned()).spawn(move || {
             let primaries = || view.primaries();
             let arena = Arena {
@@ -167,16 +179,18 @@ impl Nemesis {
                 nodes: cluster.processes(),
                 primaries: &primaries,
             };
-            conduct(
+            let conducted = conduct(
                 &schedule,
                 arena,
                 &|| clock.now_ns(),
                 origin_ns,
                 &stopped,
                 &mut |event| log.take(event),
-            )
+            );
+            failing.store(conducted.is_err(), Ordering::Relaxed);
+            conducted
         })?;
-        Ok(Self { stop, thread })
+        Ok(Self { stop, thread, failed })
     }
 
     /// Heals at once what is in force, and injects no more.
@@ -188,6 +202,12 @@ impl Nemesis {
     #[must_use]
     pub(super) fn is_finished(&self) -> bool {
         self.thread.is_finished()
+    }
+
+    /// Whether the conductor gave up.
+    #[must_use]
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// Waits for the end.

@@ -9,6 +9,7 @@ use splitbrain_nemesis::process::{NodeState, Nodes as _};
 use splitbrain_reports::results::NemesisEvent;
 use splitbrain_systems::{NodeAddrs, status};
 use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 use tokio::time;
 
 use super::cluster::{Cluster, node_of};
@@ -139,7 +140,7 @@ pub(super) async fn watch(
 ) {
     let index = node_of(&at).index();
     loop {
-        if let Some((standing, term)) = look(&cluster, at).await
+        if let Some((standing, term)) = look(Arc::clone(&cluster), at).await
             && let Some((node, standing, term)) = view.update(index, standing, term)
         {
             let role = standing.name().to_owned();
@@ -161,11 +162,13 @@ pub(super) async fn watch(
 }
 
 /// Where a node stands; `None` if it did not say, though it runs.
-async fn look(cluster: &Cluster, at: NodeAddrs) -> Option<(Standing, Option<u64>)> {
+async fn look(cluster: Arc<Cluster>, at: NodeAddrs) -> Option<(Standing, Option<u64>)> {
     if let Ok(status) = status(at.client, at.id, POLL_PATIENCE).await {
         return Some((Standing::Role(status.role), Some(status.term)));
     }
-    match cluster.processes().state(node_of(&at)) {
+    // A fault may hold the processes for some time, in which the clients must go on.
+    let state = spawn_blocking(move || cluster.processes().state(node_of(&at)));
+    match state.await.ok()? {
         Ok(NodeState::Paused { .. }) => Some((Standing::Paused, None)),
         Ok(NodeState::Down | NodeState::Died(_)) => Some((Standing::Down, None)),
         Ok(NodeState::Running { .. }) | Err(_) => None,

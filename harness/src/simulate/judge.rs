@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use splitbrain_checker::consistency::Consistency;
-use splitbrain_checker::history::{Action, History, ReadModeId};
+use splitbrain_checker::history::{History, ReadModeId};
 use splitbrain_checker::linearizable::Verdict;
 use splitbrain_reports::results::Counterexample;
 use splitbrain_systems::ReadModeInfo;
 
 use crate::catalog;
-use crate::run::judge;
+use crate::run::{judge, together};
 
 /// Simulated histories are short: a check that takes so long is stuck.
 const CHECK_TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -28,12 +28,12 @@ pub(super) enum Judgement {
 /// Judges the claims of all read modes. Those that claim linearizability are judged together, which is stricter
 /// than one by one: what they show is one register, so there must be one order that explains them all.
 pub(super) fn judge(history: &History, modes: &[&'static ReadModeInfo]) -> Judgement {
-    let strict = |mode: &&&ReadModeInfo| mode.claim == Consistency::Linearizable.name();
+    let strict = |mode: &&&'static ReadModeInfo| mode.claim == Consistency::Linearizable.name();
     let together: Vec<&str> = modes.iter().filter(strict).map(|mode| mode.name).collect();
     let mut parts = vec![(
         together.join(" + "),
         Consistency::Linearizable,
-        linearizable_part(history, modes),
+        together::part(history, |id| strict(&&modes[usize::from(id.0)])),
     )];
     for (at, mode) in modes.iter().enumerate().filter(|(_, mode)| !strict(mode)) {
         let model = catalog::model(mode.claim).expect("a system claims a known model");
@@ -51,10 +51,4 @@ pub(super) fn judge(history: &History, modes: &[&'static ReadModeInfo]) -> Judge
         }
     }
     unknown.map_or(Judgement::Kept, Judgement::Unknown)
-}
-
-/// All updates, and the reads of the modes that claim linearizability.
-fn linearizable_part(history: &History, modes: &[&'static ReadModeInfo]) -> History {
-    let claims = |id: ReadModeId| modes[usize::from(id.0)].claim == Consistency::Linearizable.name();
-    history.filter(|op| op.action != Action::Read || op.read_mode.is_some_and(claims))
 }
