@@ -116,7 +116,7 @@ fn inside(test: &Test, json: bool) -> Result<Exit> {
     } else {
         output::print(&output::summary(&results, folder.path(), output::width()));
     }
-    for failure in unwritten.iter() {
+    for failure in &unwritten {
         output::note(&format!("error: {failure}"));
     }
     // A signal may have come while the run was judged.
