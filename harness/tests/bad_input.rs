@@ -77,6 +77,14 @@ fn contradictions_are_named() {
         (&["run", "--nodes", "254"], "a cluster of 254 nodes"),
         (&["run", "--nodes", "-3"], "invalid value '-3' for '--nodes"),
         (&["run", "--concurrency", "0"], "a concurrency of 0"),
+        (
+            &["run", "--concurrency", "1"],
+            "1 client threads leave the read mode",
+        ),
+        (
+            &["mutants", "--seed", "18446744073709551615"],
+            "leaves no room for all the seeds",
+        ),
         (&["run", "--concurrency", "0n"], "a concurrency of 0"),
         (&["run", "--concurrency", "some"], "no concurrency"),
         (&["run", "--rate", "-5"], "a rate of -5 ops/s"),
