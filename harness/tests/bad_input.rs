@@ -77,6 +77,14 @@ fn contradictions_are_named() {
         (&["run", "--nodes", "254"], "a cluster of 254 nodes"),
         (&["run", "--nodes", "-3"], "invalid value '-3' for '--nodes"),
         (&["run", "--concurrency", "0"], "a concurrency of 0"),
+        (
+            &["run", "--concurrency", "1"],
+            "1 client threads leave the read mode",
+        ),
+        (
+            &["mutants", "--seed", "18446744073709551615"],
+            "leaves no room for all the seeds",
+        ),
         (&["run", "--concurrency", "0n"], "a concurrency of 0"),
         (&["run", "--concurrency", "some"], "no concurrency"),
         (&["run", "--rate", "-5"], "a rate of -5 ops/s"),
@@ -233,6 +241,7 @@ fn check_says_of_each_file_what_scripts_need_and_exits_by_the_worst() {
         "model",
         "ops",
         "parse_ms",
+        "read_mode",
         "reason",
         "verdict",
     ];
@@ -245,6 +254,30 @@ fn check_says_of_each_file_what_scripts_need_and_exits_by_the_worst() {
     );
     assert_eq!(lines[1]["format"], "native");
     assert_eq!(lines[1]["counterexample"]["ops"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn check_judges_each_read_mode_of_a_history_on_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let header = r#"{"splitbrain":"history","version":1,"model":"cas-register","nodes":["n1"],"read_modes":["log","leader-local"]}"#;
+    let lines = [
+        header,
+        r#"{"index":0,"time":1,"type":"invoke","process":0,"f":"write","key":1,"value":5}"#,
+        r#"{"index":1,"time":2,"type":"ok","process":0,"f":"write","key":1,"value":5}"#,
+        r#"{"index":2,"time":3,"type":"invoke","process":1,"f":"read","key":1,"read_mode":"leader-local"}"#,
+        r#"{"index":3,"time":4,"type":"ok","process":1,"f":"read","key":1,"value":null}"#,
+        "",
+    ];
+    let path = folder.path().join("modes.jsonl");
+    fs::write(&path, lines.join("\n")).unwrap();
+    let path = path.to_str().unwrap();
+    let output = splitbrain(&["check", "--json", path]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["read_mode"], "leader-local");
+    assert_eq!(report["counterexample"]["read_mode"], "leader-local");
+    let output = splitbrain(&["check", "--read-mode", "log", path]);
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub(super) struct CheckArgs {
         default_value = "linearizable"
     )]
     consistency: String,
-    /// Judge the reads of this mode only, with all updates
+    /// Judge the reads of this mode only, with all updates [default: each mode on its own]
     #[arg(long, value_name = "MODE")]
     read_mode: Option<String>,
     /// After which time a file's verdict is unknown
@@ -63,6 +63,8 @@ struct FileReport {
     format: Format,
     model: &'static str,
     consistency: &'static str,
+    /// The mode asked for; else, of several, the one that the verdict is about.
+    read_mode: Option<String>,
     ops: usize,
     verdict: ClaimVerdict,
     reason: String,
@@ -107,46 +109,99 @@ fn check_file(file: &Path, model: Consistency, args: &CheckArgs) -> Result<FileR
     for warning in &parsed.warnings {
         output::note(&format!("note: {}: {warning}", file.display()));
     }
-    let mode = args.read_mode.as_deref();
-    let history = match mode {
-        Some(mode) => of_mode(&parsed.history, mode, file)?,
-        None => {
-            warn_of_mixture(&parsed.history, file);
-            parsed.history
-        }
-    };
     let started = Instant::now();
-    let checked = judge::verdict(&history, model, args.check_time_limit.0);
+    let judged = judge_file(&parsed.history, file, model, args)?;
     let check_ms = started.elapsed().as_secs_f64() * 1e3;
+    let Judged {
+        ops,
+        read_mode,
+        verdict,
+    } = judged;
     Ok(FileReport {
         file: file.display().to_string(),
         format: args.format.unwrap_or(Format::Native),
         model: "cas-register",
         consistency: model.name(),
-        ops: history.ops.len(),
-        verdict: judge::claim_verdict(&checked),
-        reason: judge::reason(&checked, &history),
+        verdict: judge::claim_verdict(&verdict.checked),
+        reason: verdict.reason,
+        ops,
         parse_ms,
         check_ms,
-        counterexample: counterexample(&checked, mode.unwrap_or(""), model),
+        counterexample: verdict.checked.counterexample().map(|found| {
+            let mode = read_mode.as_deref().unwrap_or("");
+            judge::counterexample(found, mode, model)
+        }),
+        read_mode,
     })
 }
 
-/// Reads of all modes together satisfy no more than the weakest of them promises.
-fn warn_of_mixture(history: &History, file: &Path) {
-    if history.read_modes.len() > 1 {
-        output::note(&format!(
-            "note: {} mixes the read modes {}, which are judged together; --read-mode judges one",
-            file.display(),
-            history.read_modes.join(", ")
-        ));
-    }
+/// What was judged of a file, and how it came out.
+struct Judged {
+    ops: usize,
+    /// The mode that was asked for, or the one that decides the verdict on several.
+    read_mode: Option<String>,
+    verdict: Explained,
 }
 
-fn counterexample(verdict: &Verdict, mode: &str, model: Consistency) -> Option<Counterexample> {
-    verdict
-        .counterexample()
-        .map(|found| judge::counterexample(found, mode, model))
+struct Explained {
+    checked: Verdict,
+    reason: String,
+}
+
+/// Judges the mode asked for, or each on its own where there are several: what holds for the reads of one mode need
+/// not hold for those of another, which may promise less.
+fn judge_file(history: &History, file: &Path, model: Consistency, args: &CheckArgs) -> Result<Judged> {
+    let explained = |part: &History| {
+        let checked = judge::verdict(part, model, args.check_time_limit.0);
+        let reason = judge::reason(&checked, part);
+        Explained { checked, reason }
+    };
+    if let Some(mode) = &args.read_mode {
+        let part = of_mode(history, mode, file)?;
+        return Ok(Judged {
+            ops: part.ops.len(),
+            read_mode: Some(mode.clone()),
+            verdict: explained(&part),
+        });
+    }
+    let ops = history.ops.len();
+    if history.read_modes.len() < 2 {
+        return Ok(Judged {
+            ops,
+            read_mode: None,
+            verdict: explained(history),
+        });
+    }
+    let names = history.read_modes.join(", ");
+    output::note(&format!(
+        "note: {} has the read modes {names}, each of which is judged on its own",
+        file.display()
+    ));
+    let mut undecided = None;
+    for mode in &history.read_modes {
+        let mut verdict = explained(&of_mode(history, mode, file)?);
+        verdict.reason = format!("{mode}: {}", verdict.reason);
+        let is_invalid = verdict.checked.counterexample().is_some();
+        if !verdict.checked.is_valid() && (is_invalid || undecided.is_none()) {
+            let judged = Judged {
+                ops,
+                read_mode: Some(mode.clone()),
+                verdict,
+            };
+            if is_invalid {
+                return Ok(judged);
+            }
+            undecided = Some(judged);
+        }
+    }
+    Ok(undecided.unwrap_or_else(|| Judged {
+        ops,
+        read_mode: None,
+        verdict: Explained {
+            checked: Verdict::Valid,
+            reason: format!("held over {ops} ops for each of the read modes {names}"),
+        },
+    }))
 }
 
 fn of_mode(history: &History, mode: &str, file: &Path) -> Result<History> {

@@ -1,23 +1,25 @@
 //! One attempt to catch a planted bug.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
 use splitbrain_reports::results::{Results, RunVerdict};
 
-use super::options::{Plan, Target};
+use super::options::{Plan, SEEDS_APART, Target};
 use crate::failure::{Failure, Result};
 use crate::simulate::{self, Campaign, Watcher};
-
-/// Attempts draw their seeds far enough apart that none repeats another's.
-const SEEDS_APART: u64 = 1_000_000;
 
 /// An attempt that is over.
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
     /// How many runs or seeds it took.
     pub(super) runs: u64,
+    /// How many it would have taken where nothing is found.
+    pub(super) planned: u64,
     /// What they are: `runs` or `seeds`.
     pub(super) unit: &'static str,
     /// None where the bug escaped.
@@ -31,7 +33,8 @@ pub(super) struct Attempt {
 pub(super) struct Caught {
     /// What it showed.
     pub(super) anomaly: String,
-    /// How long it took: in processes the time of load until the op that gave it away, in the simulator real time
+    /// How long it took: in processes the time from the start of the
+    /// run, that of its cluster included, until the op that gave it away, after the load of the runs before; in the simulator real time
     /// until the failing seed had ended.
     pub(super) after: Duration,
 }
@@ -53,7 +56,8 @@ impl<'a> Hunter<'a> {
     }
 
     fn first_seed(&self, number: u32) -> u64 {
-        self.plan.seed.wrapping_add(u64::from(number) * SEEDS_APART)
+        // That this fits was checked with the options.
+        self.plan.seed + u64::from(number) * SEEDS_APART
     }
 
     /// Looks for the bug in fresh seeds of the simulator.
@@ -68,6 +72,7 @@ impl<'a> Hunter<'a> {
         let finding = simulate::hunt(&campaign, first..first + self.plan.seeds, &Unwatched);
         let mut attempt = Attempt {
             runs: finding.seeds,
+            planned: self.plan.seeds,
             unit: "seeds",
             caught: None,
             without_verdict: None,
@@ -89,20 +94,21 @@ impl<'a> Hunter<'a> {
 
     /// Looks for the bug in runs of real processes, until one catches it.
     pub(super) fn in_processes(&self, target: &Target, number: u32) -> Result<Attempt> {
-        let mut attempt = Attempt {
-            runs: 0,
-            unit: "runs",
-            caught: None,
-            without_verdict: None,
-        };
-        let mut load_before = Duration::ZERO;
         let runs = if target.mutant.is_some() {
             self.plan.runs
         } else {
             1
         };
+        let mut attempt = Attempt {
+            runs: 0,
+            planned: u64::from(runs),
+            unit: "runs",
+            caught: None,
+            without_verdict: None,
+        };
+        let mut load_before = Duration::ZERO;
         for run in 0..runs {
-            let seed = self.first_seed(number).wrapping_add(u64::from(run));
+            let seed = self.first_seed(number) + u64::from(run);
             let results = self.run(target, seed)?;
             attempt.runs += 1;
             match results.verdict {
@@ -143,6 +149,7 @@ impl<'a> Hunter<'a> {
             command.args(["--mutant", &mutant]);
         }
         command.args(target.mutant.map_or(&[][..], |mutant| mutant.args));
+        die_with_parent(&mut command);
         let output = command
             .output()
             .map_err(|error| Failure::host(format!("cannot start a run: {error}")))?;
@@ -156,6 +163,13 @@ impl<'a> Hunter<'a> {
             ))
         })
     }
+}
+
+/// Lets a run end with this process, however that ends: nobody would ever read its results.
+fn die_with_parent(command: &mut Command) {
+    let ask = || set_pdeathsig(Signal::SIGKILL).map_err(std::io::Error::from);
+    // SAFETY: between fork and exec only prctl(2) is called, which is async-signal-safe; nothing is allocated.
+    unsafe { command.pre_exec(ask) };
 }
 
 /// What a violation showed, and when: the end of the op that cannot be explained.

@@ -48,12 +48,15 @@ pub fn mutants(options: &MutantsOptions) -> Result<Exit> {
     Ok(exit(&rows))
 }
 
-/// A clean system that is accused, or a mutant that escapes in more than one attempt of ten, is a failure of the
-/// harness; so is a clean run without a verdict.
+/// A clean system that is accused breaks what the harness claims for itself. A mutant that escapes in more than one
+/// attempt of ten, or a clean run without a verdict, only leaves it unknown.
 fn exit(rows: &[Row]) -> Exit {
-    match rows.iter().all(Row::is_as_it_should_be) {
-        true => Exit::Pass,
-        false => Exit::Violation,
+    if rows.iter().any(Row::is_false_accusation) {
+        Exit::Violation
+    } else if rows.iter().all(Row::is_as_it_should_be) {
+        Exit::Pass
+    } else {
+        Exit::Unknown
     }
 }
 

@@ -14,6 +14,9 @@ use crate::units::Span;
 /// The faults that the clean system is run under.
 const CLEAN_NEMESIS: &str = "partition,kill,pause";
 
+/// Attempts draw their seeds far enough apart that none repeats another's.
+pub(super) const SEEDS_APART: u64 = 1_000_000;
+
 /// What to run.
 #[derive(Args, Clone, Debug)]
 pub struct MutantsOptions {
@@ -98,6 +101,7 @@ impl MutantsOptions {
                 return Err(Failure::Usage(format!("--{name} must be more than 0")));
             }
         }
+        self.seeds_fit()?;
         let mut targets = self.all_targets(system);
         if !self.only.is_empty() {
             let known: Vec<_> = targets.iter().map(Target::name).collect();
@@ -114,6 +118,22 @@ impl MutantsOptions {
             seed: self.seed,
             store: self.store.clone(),
         })
+    }
+
+    /// Whether the last seed of the last attempt is a number still.
+    fn seeds_fit(&self) -> Result<()> {
+        let of_one = self.seeds.max(u64::from(self.runs));
+        u64::from(self.attempts)
+            .checked_mul(SEEDS_APART)
+            .and_then(|attempts| attempts.checked_add(of_one))
+            .and_then(|all| self.seed.checked_add(all))
+            .map(drop)
+            .ok_or_else(|| {
+                Failure::Usage(format!(
+                    "--seed {} leaves no room for all the seeds to come",
+                    self.seed
+                ))
+            })
     }
 
     /// The clean system, in each venue, and every mutant.

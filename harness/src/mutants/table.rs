@@ -24,6 +24,7 @@ pub(super) struct Row {
     attempts: usize,
     caught: usize,
     runs: u64,
+    planned: u64,
     unit: &'static str,
     anomalies: BTreeMap<String, usize>,
     median: Option<Duration>,
@@ -50,6 +51,7 @@ impl Row {
             attempts: attempts.len(),
             caught: after.len(),
             runs: attempts.iter().map(|attempt| attempt.runs).sum(),
+            planned: attempts.iter().map(|attempt| attempt.planned).sum(),
             unit: attempts.first().map_or("runs", |attempt| attempt.unit),
             anomalies,
             median: after.get(after.len().saturating_sub(1) / 2).copied(),
@@ -63,9 +65,14 @@ impl Row {
     /// Whether the clean system was left alone with a verdict each time, or the mutant caught often enough.
     pub(super) fn is_as_it_should_be(&self) -> bool {
         match self.clean {
-            true => self.caught == 0 && self.without_verdict.is_empty(),
+            true => self.caught == 0 && self.without_verdict.is_empty() && self.runs == self.planned,
             false => self.caught * CAUGHT_OF.1 >= self.attempts * CAUGHT_OF.0,
         }
+    }
+
+    /// Whether a system without a bug was accused.
+    pub(super) fn is_false_accusation(&self) -> bool {
+        self.clean && self.caught > 0
     }
 
     fn venue(&self) -> &'static str {

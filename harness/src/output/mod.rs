@@ -30,12 +30,14 @@ pub fn note(text: &str) {
     let _ = writeln!(out, "{text}");
 }
 
-/// How many columns output may take: those of `COLUMNS`, else of the terminal, else 80.
+/// How many columns output may take: those of the terminal, else of `COLUMNS`, else 80.
 #[must_use]
 pub fn width() -> usize {
-    let asked = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    let terminal =
-        || terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| usize::from(width));
-    let columns = asked.or_else(terminal).filter(|columns| *columns > 0);
+    let asked = || std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let terminal = terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| usize::from(width));
+    let columns = terminal
+        .filter(|columns| *columns > 0)
+        .or_else(asked)
+        .filter(|columns| *columns > 0);
     columns.unwrap_or(WIDTH_DEFAULT).min(WIDTH_MAX)
 }

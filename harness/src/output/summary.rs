@@ -7,9 +7,9 @@ use splitbrain_reports::results::{Claim, Fault, Results};
 use super::prose::wrap;
 use super::{Table, claim_glyph, counterexample, run_badge};
 
-/// The end of a run in the terminal: verdict, claims, faults, and where everything is.
+/// The end of a run in the terminal: verdict, claims, faults of so many `scheduled`, and where everything is.
 #[must_use]
-pub fn summary(results: &Results, folder: &Path, width: usize) -> String {
+pub fn summary(results: &Results, scheduled: usize, folder: &Path, width: usize) -> String {
     let mut parts = vec![
         format!(
             "{}  {}\n{}\n",
@@ -22,7 +22,7 @@ pub fn summary(results: &Results, folder: &Path, width: usize) -> String {
             claims(&results.claims).render(width),
             wrap(LEGEND, width)
         ),
-        load(results, width),
+        load(results, scheduled, width),
     ];
     parts.extend(
         results
@@ -90,7 +90,7 @@ fn millis(ms: f64) -> String {
     }
 }
 
-fn load(results: &Results, width: usize) -> String {
+fn load(results: &Results, scheduled: usize, width: usize) -> String {
     let (ops, latency) = (&results.ops, &results.latency_ms);
     let mut lines = vec![format!(
         "{} ops: {} ok ({:.0}/s), {} fail, {} info; latency p50 {:.1} ms, p99 {:.1} ms, max {:.0} ms",
@@ -101,8 +101,8 @@ fn load(results: &Results, width: usize) -> String {
             .first_ok_ms
             .map(|ms| format!("first ok op {ms:.0} ms after the first node was started")),
     );
-    if !results.faults.is_empty() {
-        lines.push(faults(&results.faults));
+    if scheduled > 0 {
+        lines.push(faults(&results.faults, scheduled));
     }
     if results.claims.iter().any(|claim| claim.claim_overridden) {
         lines.push("* judged against a claim that was set by --claim".to_owned());
@@ -111,8 +111,15 @@ fn load(results: &Results, width: usize) -> String {
     lines.iter().map(|line| wrap(line, width) + "\n").collect()
 }
 
-fn faults(faults: &[Fault]) -> String {
-    let proven = faults.iter().filter(|fault| fault.proven).count();
+/// The faults that were injected, and how many of the whole schedule are shown to have taken effect.
+fn faults(faults: &[Fault], scheduled: usize) -> String {
+    let proven = match faults.iter().filter(|fault| fault.proven).count() {
+        all if all == scheduled => format!("all {all} proven"),
+        some => format!("{some} of {scheduled} scheduled proven"),
+    };
+    if faults.is_empty() {
+        return format!("faults: none; {proven} to have taken effect");
+    }
     let mut kinds: Vec<&str> = faults.iter().map(|fault| fault.kind.as_str()).collect();
     kinds.sort_unstable();
     kinds.dedup();
@@ -121,11 +128,7 @@ fn faults(faults: &[Fault]) -> String {
         .iter()
         .map(|kind| format!("{} {kind}", count(kind)))
         .collect();
-    format!(
-        "faults: {}; {proven} of {} proven to have taken effect",
-        list.join(", "),
-        faults.len()
-    )
+    format!("faults: {}; {proven} to have taken effect", list.join(", "))
 }
 
 fn whereabouts(results: &Results, folder: &Path) -> String {
@@ -208,7 +211,7 @@ mod tests {
     }
 
     fn plain(width: usize) -> String {
-        anstream::adapter::strip_str(&summary(&results(), Path::new("store/x"), width)).to_string()
+        anstream::adapter::strip_str(&summary(&results(), 0, Path::new("store/x"), width)).to_string()
     }
 
     #[test]
@@ -224,6 +227,33 @@ read mode              claim                 strongest held      stale/M   worst
 ";
         let text = plain(80);
         assert!(text.starts_with(expected), "{text}");
+    }
+
+    #[test]
+    fn faults_are_counted_against_the_schedule() {
+        let fault = Fault {
+            id: 0,
+            kind: "kill".into(),
+            variant: "one".into(),
+            nodes: vec!["n1".into()],
+            start_ns: 1,
+            stop_ns: Some(2),
+            proven: true,
+            evidence: Vec::new(),
+        };
+        let one = std::slice::from_ref(&fault);
+        assert_eq!(
+            faults(one, 1),
+            "faults: 1 kill; all 1 proven to have taken effect"
+        );
+        assert_eq!(
+            faults(one, 3),
+            "faults: 1 kill; 1 of 3 scheduled proven to have taken effect"
+        );
+        assert_eq!(
+            faults(&[], 2),
+            "faults: none; 0 of 2 scheduled proven to have taken effect"
+        );
     }
 
     #[test]

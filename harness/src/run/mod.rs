@@ -114,9 +114,14 @@ fn inside(test: &Test, json: bool) -> Result<Exit> {
         let line = serde_json::to_string(&results).expect("results are plain data");
         output::print(&format!("{line}\n"));
     } else {
-        output::print(&output::summary(&results, folder.path(), output::width()));
+        output::print(&output::summary(
+            &results,
+            test.schedule.events.len(),
+            folder.path(),
+            output::width(),
+        ));
     }
-    for failure in unwritten.iter() {
+    for failure in &unwritten {
         output::note(&format!("error: {failure}"));
     }
     // A signal may have come while the run was judged.

@@ -181,7 +181,7 @@ pub fn hunt(campaign: &Campaign, seeds: Range<u64>, watcher: &impl Watcher) -> F
     // A core that panics is a finding, and told as one.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|info| {
-        LAST_PANIC.set(info.location().map(ToString::to_string))
+        LAST_PANIC.set(info.location().map(ToString::to_string));
     }));
     thread::scope(|scope| {
         for _ in 0..workers {

@@ -15,7 +15,5 @@ mod system;
 
 pub use client::{Call, ClientConn, Completion, NodeStatus, StatusError, status};
 pub use raft::Raft;
-pub use registry::{UnknownSystem, system_named, systems};
-pub use system::{
-    CLIENT_PORT, MutantInfo, NodeAddrs, NodeSpec, PEER_PORT, ReadModeInfo, System, UnknownReadMode, Venue,
-};
+pub use registry::systems;
+pub use system::{CLIENT_PORT, MutantInfo, NodeAddrs, NodeSpec, PEER_PORT, ReadModeInfo, System, Venue};

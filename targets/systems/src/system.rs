@@ -34,26 +34,6 @@ pub trait System: Send + Sync {
     /// The command that runs one node in the foreground until SIGTERM. It prints a line that begins with
     /// `listening` to standard output when clients can connect.
     fn node_command(&self, spec: &NodeSpec<'_>) -> Command;
-
-    /// The read mode of this name.
-    ///
-    /// # Errors
-    /// If the system has none of that name; the error lists those that it has.
-    fn read_mode(&self, name: &str) -> Result<&'static ReadModeInfo, UnknownReadMode> {
-        self.read_modes()
-            .iter()
-            .find(|mode| mode.name == name)
-            .ok_or_else(|| UnknownReadMode {
-                system: self.name(),
-                name: name.to_owned(),
-                known: self
-                    .read_modes()
-                    .iter()
-                    .map(|mode| mode.name)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            })
-    }
 }
 
 /// A way in which a system serves reads.
@@ -93,15 +73,6 @@ pub enum Venue {
     Processes,
     /// In the simulator, because real processes seldom hit its window.
     Simulator,
-}
-
-/// There is no such read mode.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{system} has no read mode {name:?}; it has: {known}")]
-pub struct UnknownReadMode {
-    system: &'static str,
-    name: String,
-    known: String,
 }
 
 /// Where one node listens.
@@ -228,16 +199,5 @@ mod tests {
             "--option=heartbeat_ms=20",
         ];
         assert_eq!(args, expected);
-    }
-
-    #[test]
-    fn an_unknown_read_mode_lists_the_known_ones() {
-        let error = Raft.read_mode("leese").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "raft has no read mode \"leese\"; it has: \
-             log, read-index, follower-read-index, lease, leader-local, follower-local"
-        );
-        assert_eq!(Raft.read_mode("lease").unwrap().claim, "linearizable");
     }
 }
