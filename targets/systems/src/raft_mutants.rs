@@ -53,7 +53,7 @@ pub(crate) const MUTANTS: &[MutantInfo] = &[
     simulator(Mutant::VoteNotPersisted, "kill"),
     simulator(Mutant::TermNotPersisted, "kill"),
     processes(Mutant::VoteWithoutLogCheck, "partition,kill,pause", MANY_KEYS),
-    simulator(Mutant::CommitOlderTerm, "partition,reconfigure"),
+    simulator(Mutant::CommitOlderTerm, "partition,clock,reconfigure"),
     processes(Mutant::ConflictNotTruncated, "partition", NO_SNAPSHOTS),
     processes(Mutant::MajorityAsHalf, "partition", &[]),
     processes(Mutant::AnswerBeforeCommit, "partition", &[]),
