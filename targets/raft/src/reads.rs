@@ -189,8 +189,6 @@ impl Raft {
             index,
             round,
         });
-        // Where this node is the whole quorum, nobody is going to answer.
-        self.admit_waiting_reads();
     }
 
     /// Gives reads that came before this leader knew what is committed their index, and lets go of those whose
