@@ -38,7 +38,8 @@ pub fn run_page(report: &RunReport<'_>) -> String {
             .iter()
             .map(|fault| FaultRow::new(fault, span))
             .collect(),
-        unproven: results.faults.iter().filter(|fault| !fault.proven).count(),
+        scheduled: scheduled(results),
+        proven: proven(results),
     };
     page.render().expect("rendering into a String cannot fail")
 }
@@ -59,7 +60,17 @@ struct RunPage<'a> {
     shown: Shown,
     plots: Vec<PlotView>,
     faults: Vec<FaultRow<'a>>,
-    unproven: usize,
+    scheduled: usize,
+    proven: usize,
+}
+
+/// The faults of the schedule; of an older run, whose results did not say, those that were injected.
+fn scheduled(results: &Results) -> usize {
+    results.faults_scheduled.max(results.faults.len())
+}
+
+fn proven(results: &Results) -> usize {
+    results.faults.iter().filter(|fault| fault.proven).count()
 }
 
 /// A verdict with its glyph, since colour alone does not reach everybody.
@@ -125,7 +136,6 @@ struct Fact {
 fn facts(results: &Results) -> Vec<Fact> {
     let fact = |name, value, more| Fact { name, value, more };
     let ops = &results.ops;
-    let unproven = results.faults.iter().filter(|fault| !fault.proven).count();
     let first_ok = match results.first_ok_ms {
         Some(ms) => format!("first ok op after {}", duration_ms(ms)),
         None => "no op was ever ok".into(),
@@ -169,10 +179,10 @@ fn facts(results: &Results) -> Vec<Fact> {
         fact(
             "Faults",
             count(results.faults.len() as u64),
-            match (results.faults.len(), unproven) {
-                (0, _) => "none injected".into(),
-                (_, 0) => "all proven to have taken effect".into(),
-                (_, n) => format!("{n} without proof of effect"),
+            match (scheduled(results), proven(results)) {
+                (0, _) => "none scheduled".into(),
+                (all, proven) if all == proven => "all proven to have taken effect".into(),
+                (all, proven) => format!("{proven} of {all} scheduled proven to have taken effect"),
             },
         ),
         fact(

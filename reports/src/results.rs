@@ -190,7 +190,10 @@ pub struct Results {
     pub latency_ms: LatencyMs,
     /// A judgement for each read mode.
     pub claims: Vec<Claim>,
-    /// The faults with their evidence.
+    /// How many faults the schedule had. A run that was cut short injected fewer.
+    #[serde(default)]
+    pub faults_scheduled: usize,
+    /// The faults that were injected, with their evidence.
     pub faults: Vec<Fault>,
     /// The counterexample of the first broken claim.
     pub counterexample: Option<Counterexample>,

@@ -141,8 +141,8 @@ fn unknown_and_unproven_never_look_like_a_pass() {
     let mut run = made_up::run(5, 2_000).judged("unknown");
     assert_eq!(run.results.verdict, RunVerdict::Unknown);
     let page = run_page(&run.report());
-    assert!(page.contains("1 of 5 faults could not be proven"));
-    assert!(page.contains("1 without proof of effect"));
+    assert!(page.contains("4 of 5 scheduled faults are proven"));
+    assert!(page.contains("4 of 5 scheduled proven to have taken effect"));
     run.results.claims.clear();
     assert!(run_page(&run.report()).contains("No claim was judged."));
 }

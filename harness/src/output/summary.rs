@@ -7,9 +7,9 @@ use splitbrain_reports::results::{Claim, Fault, Results};
 use super::prose::wrap;
 use super::{Table, claim_glyph, counterexample, run_badge};
 
-/// The end of a run in the terminal: verdict, claims, faults of so many `scheduled`, and where everything is.
+/// The end of a run in the terminal: verdict, claims, faults, and where everything is.
 #[must_use]
-pub fn summary(results: &Results, scheduled: usize, folder: &Path, width: usize) -> String {
+pub fn summary(results: &Results, folder: &Path, width: usize) -> String {
     let mut parts = vec![
         format!(
             "{}  {}\n{}\n",
@@ -22,7 +22,7 @@ pub fn summary(results: &Results, scheduled: usize, folder: &Path, width: usize)
             claims(&results.claims).render(width),
             wrap(LEGEND, width)
         ),
-        load(results, scheduled, width),
+        load(results, width),
     ];
     parts.extend(
         results
@@ -90,7 +90,7 @@ fn millis(ms: f64) -> String {
     }
 }
 
-fn load(results: &Results, scheduled: usize, width: usize) -> String {
+fn load(results: &Results, width: usize) -> String {
     let (ops, latency) = (&results.ops, &results.latency_ms);
     let mut lines = vec![format!(
         "{} ops: {} ok ({:.0}/s), {} fail, {} info; latency p50 {:.1} ms, p99 {:.1} ms, max {:.0} ms",
@@ -101,8 +101,8 @@ fn load(results: &Results, scheduled: usize, width: usize) -> String {
             .first_ok_ms
             .map(|ms| format!("first ok op {ms:.0} ms after the first node was started")),
     );
-    if scheduled > 0 {
-        lines.push(faults(&results.faults, scheduled));
+    if results.faults_scheduled > 0 {
+        lines.push(faults(&results.faults, results.faults_scheduled));
     }
     if results.claims.iter().any(|claim| claim.claim_overridden) {
         lines.push("* judged against a claim that was set by --claim".to_owned());
@@ -203,6 +203,7 @@ mod tests {
                     ClaimVerdict::Unknown,
                 ),
             ],
+            faults_scheduled: 0,
             faults: Vec::new(),
             counterexample: None,
             notes: Vec::new(),
@@ -211,7 +212,7 @@ mod tests {
     }
 
     fn plain(width: usize) -> String {
-        anstream::adapter::strip_str(&summary(&results(), 0, Path::new("store/x"), width)).to_string()
+        anstream::adapter::strip_str(&summary(&results(), Path::new("store/x"), width)).to_string()
     }
 
     #[test]

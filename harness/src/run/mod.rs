@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod judge;
 pub mod progress;
 pub mod together;
+pub mod verdict;
 pub mod write;
 
 mod cluster;
@@ -114,12 +115,7 @@ fn inside(test: &Test, json: bool) -> Result<Exit> {
         let line = serde_json::to_string(&results).expect("results are plain data");
         output::print(&format!("{line}\n"));
     } else {
-        output::print(&output::summary(
-            &results,
-            test.schedule.events.len(),
-            folder.path(),
-            output::width(),
-        ));
+        output::print(&output::summary(&results, folder.path(), output::width()));
     }
     for failure in &unwritten {
         output::note(&format!("error: {failure}"));
@@ -209,9 +205,17 @@ fn header(test: &Test) -> Header {
 /// beside the results: it keeps a run from passing, but hides no verdict.
 fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<(Results, Vec<String>)> {
     output::note("judging");
-    let parsed = read_native_file(&folder.history()).map_err(|error| Failure::host(error.to_string()))?;
-    let history = &parsed.history;
     let Recorded { after, log, .. } = recorded;
+    // What cannot be read back is a trouble of the harness; the run still says what else it knows.
+    let mut troubles = after.troubles.clone();
+    let (history, warnings) = match read_native_file(&folder.history()) {
+        Ok(parsed) => (parsed.history, parsed.warnings),
+        Err(error) => {
+            troubles.push(format!("the history cannot be read back: {error}"));
+            (History::default(), Vec::new())
+        }
+    };
+    let history = &history;
     let faults = log.faults();
     let judgement = judge::judge(test, history, &after.latencies)?;
     let read_modes: Vec<String> = test.read_modes.iter().map(|mode| mode.name.clone()).collect();
@@ -222,9 +226,9 @@ fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<(Res
         faults: test.schedule.events.len(),
     };
     let shortfalls = evidence::shortfalls(&plan, history, &faults);
-    let (verdict, reason) = judge::run_verdict(
+    let (verdict, reason) = verdict::run_verdict(
         &judgement.claims,
-        &after.troubles,
+        &troubles,
         &shortfalls,
         faults.len(),
         after.interrupted.is_some(),
@@ -245,8 +249,9 @@ fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<(Res
         load_seconds,
         ops: write::op_counts(history, load_seconds),
         latency_ms: judge::latency_ms(after.latencies.all()),
-        notes: notes(test, recorded, history, &parsed.warnings),
+        notes: notes(test, recorded, history, &warnings),
         claims: judgement.claims,
+        faults_scheduled: test.schedule.events.len(),
         faults,
         counterexample: judgement.counterexample,
         check_ms: judgement.check_time.as_secs_f64() * 1e3,
@@ -259,10 +264,10 @@ fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<(Res
     let drawn = write::write_report(folder, test, &results, history, &nemesis, &judgement.stale_reads);
     unwritten.extend(drawn.err().map(|failure| failure.to_string()));
     // Last, so that the file tells of what else could not be written.
-    judge::take_late_failures(&mut results, &unwritten);
+    verdict::take_late_failures(&mut results, &unwritten);
     if let Err(failure) = write::write_results(folder, &results) {
         let failure = failure.to_string();
-        judge::take_late_failures(&mut results, std::slice::from_ref(&failure));
+        verdict::take_late_failures(&mut results, std::slice::from_ref(&failure));
         unwritten.push(failure);
     }
     Ok((results, unwritten))

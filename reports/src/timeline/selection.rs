@@ -216,6 +216,7 @@ mod tests {
             ops: OpCounts::default(),
             latency_ms: LatencyMs::default(),
             claims: Vec::new(),
+            faults_scheduled: 0,
             faults: Vec::new(),
             counterexample: Some(counterexample),
             notes: Vec::new(),

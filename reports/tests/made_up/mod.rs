@@ -108,6 +108,7 @@ pub fn empty() -> MadeUp {
             ops: OpCounts::default(),
             latency_ms: LatencyMs::default(),
             claims: Vec::new(),
+            faults_scheduled: 0,
             faults: Vec::new(),
             counterexample: None,
             notes: Vec::new(),
@@ -539,6 +540,7 @@ fn results(history: &History, staleness: &[ReadStaleness], faults: Vec<Fault>, s
         },
         latency_ms: LatencyMs { p50: 0.81, p99: 6.4, max: 24.3 },
         claims: (0..MODES.len()).map(|mode| claim(history, staleness, mode)).collect(),
+        faults_scheduled: faults.len(),
         faults,
         counterexample: counterexample(history, staleness),
         notes: vec![
