@@ -156,6 +156,14 @@ pub trait Protocol: Sized {
     /// A message arrived. It may be late, repeated or out of order; `from` is authentic.
     fn receive(&mut self, from: NodeId, message: Self::Message);
 
+    /// Whether a client that has seen `last_seen` may be served here now. A protocol whose local reads promise each
+    /// client that it never goes back says no while this node is behind what the client saw elsewhere, or serves
+    /// nobody.
+    fn admits(&self, last_seen: Version) -> bool {
+        let _ = last_seen;
+        true
+    }
+
     /// A client of this node asks for a write. `id.node` is this node, `id.seq` grows.
     fn propose(&mut self, id: RequestId, command: Vec<u8>);
 
