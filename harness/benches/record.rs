@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use splitbrain::client::{Called, Caller, Client, Latencies, Load, Pace};
 use splitbrain::record::{Clock, Recorder};
-use splitbrain::workload::{Mix, Request, Thread, Workload, place};
+use splitbrain::workload::{Layout, Mix, Request, Thread, Workload};
 use splitbrain_checker::history::{Action, Answer, Header, Outcome, Value, Version, read_native_file};
 use tokio::sync::watch;
 
@@ -21,6 +21,10 @@ const OPS_PER_SECOND_MIN: f64 = 200_000.0;
 struct NullSystem;
 
 impl Caller for NullSystem {
+    fn node(&self) -> usize {
+        0
+    }
+
     async fn call(&mut self, request: &Request) -> Called {
         tokio::task::yield_now().await;
         let observed = (request.action == Action::Read).then_some(Some(Value(123_456)));
@@ -92,7 +96,8 @@ fn main() {
 
 async fn drive(load: &Arc<Load>) {
     let (stop, stopped) = watch::channel(false);
-    let clients: Vec<_> = place(CONCURRENCY, NODES, READ_MODES, 0)
+    let clients: Vec<_> = Layout::of_voters(NODES, READ_MODES)
+        .place(CONCURRENCY, 0)
         .into_iter()
         .enumerate()
         .map(|(thread, place)| Client::new(Thread(thread), place, NullSystem, Arc::clone(load)))

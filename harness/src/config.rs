@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use splitbrain_nemesis::network::NODES_MAX;
 use splitbrain_nemesis::node::Node;
 use splitbrain_nemesis::schedule::{FaultKind, Intervals, Schedule};
-use splitbrain_systems::{ReadModeInfo, System};
+use splitbrain_systems::{Asked, ReadModeInfo, System};
 
 use crate::catalog;
 use crate::cli::RunOptions;
@@ -15,7 +15,7 @@ use crate::rerun;
 use crate::test_file::{JudgedMode, Test};
 use crate::units::{CONCURRENCY_MAX, Concurrency, Span};
 use crate::utc::Utc;
-use crate::workload::{Mix, Placement, Spacing, Weights, mix_seed, place};
+use crate::workload::{Layout, Mix, Placement, Spacing, Weights, mix_seed};
 
 const NODES_DEFAULT: u16 = 5;
 const TIME_LIMIT_DEFAULT: Span = Span::seconds(30);
@@ -39,16 +39,27 @@ const RATE_MAX: f64 = 1e7;
 pub fn resolve(options: RunOptions) -> Result<Test> {
     let system = catalog::system(options.system.as_deref().unwrap_or(catalog::SYSTEM_DEFAULT))?;
     let workload = catalog::workload(options.workload.as_deref().unwrap_or(catalog::WORKLOAD_DEFAULT))?;
-    let modes = catalog::read_modes(system, &options.read_mode)?;
+    let observers = options.observers.unwrap_or(0);
+    let modes = read_modes(system, &options.read_mode, observers)?;
     let mutant = options
         .mutant
         .as_deref()
         .map(|text| catalog::mutant(system, text))
         .transpose()?;
     let system_options = system_options(system, &options.option)?;
-    let nodes = node_count(options.nodes.unwrap_or(NODES_DEFAULT))?;
+    let voters = node_count(system, options.nodes.unwrap_or(NODES_DEFAULT), observers)?;
     let mix = mix(&options, &(workload.mix)())?;
-    let concurrency = concurrency(options.concurrency, nodes, modes.len())?;
+    let read_modes = judged(&modes, options.claim.as_deref())?;
+    let layout = Layout {
+        voters: voters.into(),
+        observers: observers.into(),
+        on_observers: read_modes.iter().map(|mode| mode.on_observers).collect(),
+    };
+    let concurrency = concurrency(options.concurrency, voters + observers, &layout)?;
+    let move_every = options
+        .move_every
+        .map(|every| positive("time after which clients move on", every))
+        .transpose()?;
     let (rate, arrivals) = pace(options.rate, options.arrivals)?;
     let time_limit = positive("time limit", options.time_limit.unwrap_or(TIME_LIMIT_DEFAULT))?;
     let op_timeout = positive("op timeout", options.op_timeout.unwrap_or(OP_TIMEOUT_DEFAULT))?;
@@ -58,10 +69,13 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
     )?;
     let seed = options.seed.unwrap_or_else(draw_seed);
     let nemesis = catalog::faults(&options.nemesis)?;
-    let schedule = schedule(seed, &nemesis, time_limit, nodes)?;
-    let read_modes = judged(&modes, options.claim.as_deref())?;
-    let nodes: Vec<String> = Node::range(nodes).iter().map(Node::to_string).collect();
-    let placements = place(concurrency, nodes.len(), read_modes.len(), mix.readers_percent);
+    // Drawn for the voters alone, so that systems with and without observers meet the same faults.
+    let schedule = schedule(seed, &nemesis, time_limit, voters)?;
+    let nodes: Vec<String> = Node::range(voters + observers)
+        .iter()
+        .map(Node::to_string)
+        .collect();
+    let placements = layout.place(concurrency, mix.readers_percent);
     every_mode_is_read(&placements, mix.weights, &read_modes)?;
     let mut test = Test {
         splitbrain: env!("CARGO_PKG_VERSION").to_owned(),
@@ -74,12 +88,14 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
         options: system_options,
         threads: Test::name_threads(&placements, &nodes, &read_modes),
         nodes,
+        observers: observers.into(),
         read_modes,
         workload: workload.name.to_owned(),
         mix,
         concurrency,
         rate,
         arrivals,
+        move_every,
         op_timeout,
         time_limit,
         check_time_limit,
@@ -88,8 +104,33 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
         store: options.store.unwrap_or_else(|| STORE_DEFAULT.into()),
         host: HostFacts::gather(),
     };
-    test.command = rerun::command(&test, modes.len() == system.read_modes().len());
+    let possible = all_read_modes(system, observers).count();
+    test.command = rerun::command(&test, modes.len() == possible);
     Ok(test)
+}
+
+/// The read modes that there are with so many observers.
+fn all_read_modes(system: &dyn System, observers: u16) -> impl Iterator<Item = &'static ReadModeInfo> {
+    let exists = move |mode: &&ReadModeInfo| observers > 0 || mode.asked == Asked::Voters;
+    system.read_modes().iter().filter(exists)
+}
+
+/// The read modes of these names; all that there are where none is named.
+fn read_modes(system: &dyn System, wanted: &[String], observers: u16) -> Result<Vec<&'static ReadModeInfo>> {
+    if wanted.is_empty() {
+        return Ok(all_read_modes(system, observers).collect());
+    }
+    let modes = catalog::read_modes(system, wanted)?;
+    match modes
+        .iter()
+        .find(|mode| observers == 0 && mode.asked == Asked::Observers)
+    {
+        Some(mode) => Err(contradiction(format!(
+            "the read mode {} asks observers, and there are none; give --observers as well",
+            mode.name
+        ))),
+        None => Ok(modes),
+    }
 }
 
 /// The settings of the system, each once; a later one replaces an earlier.
@@ -111,13 +152,20 @@ fn contradiction(text: impl std::fmt::Display) -> Failure {
     Failure::Usage(format!("contradiction: {text}"))
 }
 
-fn node_count(nodes: u16) -> Result<u16> {
-    match nodes {
-        0 => Err(contradiction("a cluster of 0 nodes; at least 1 is needed")),
-        n if n > NODES_MAX => Err(contradiction(format!(
+/// The voters, of whom there must be some, and with the observers not too many.
+fn node_count(system: &dyn System, voters: u16, observers: u16) -> Result<u16> {
+    if observers > 0 && !system.has_observers() {
+        return Err(contradiction(format!(
+            "observers in a cluster of {}, which knows none",
+            system.name()
+        )));
+    }
+    match (voters, voters.saturating_add(observers)) {
+        (0, _) => Err(contradiction("a cluster of 0 nodes; at least 1 is needed")),
+        (_, n) if n > NODES_MAX => Err(contradiction(format!(
             "a cluster of {n} nodes; at most {NODES_MAX} fit"
         ))),
-        n => Ok(n),
+        (voters, _) => Ok(voters),
     }
 }
 
@@ -144,9 +192,9 @@ fn mix(options: &RunOptions, default: &Mix) -> Result<Mix> {
 
 /// Where nobody asks for a number: some for each node and read mode, since a mode that is stale on one node only is
 /// caught there only.
-fn concurrency(wanted: Option<Concurrency>, nodes: u16, read_modes: usize) -> Result<usize> {
-    let per_node = Concurrency::PerNode(THREADS_PER_MODE * read_modes);
-    match wanted.unwrap_or(per_node).threads(usize::from(nodes)) {
+fn concurrency(wanted: Option<Concurrency>, nodes: u16, layout: &Layout) -> Result<usize> {
+    let threads = wanted.map(|wanted| wanted.threads(usize::from(nodes)));
+    match threads.unwrap_or(THREADS_PER_MODE * layout.pairs()) {
         0 => Err(contradiction("a concurrency of 0: nobody would ask anything")),
         n if n > CONCURRENCY_MAX => Err(contradiction(format!(
             "a concurrency of {n}; at most {CONCURRENCY_MAX} threads are possible"
@@ -208,6 +256,7 @@ fn judged(modes: &[&ReadModeInfo], claim: Option<&str>) -> Result<Vec<JudgedMode
             claim: overriding.map_or(mode.claim, |model| model.name()).to_owned(),
             claim_overridden: overriding.is_some_and(|model| model.name() != mode.claim),
             promise: mode.promise.to_owned(),
+            on_observers: mode.asked == Asked::Observers,
         })
         .collect())
 }

@@ -17,7 +17,10 @@ pub fn command(test: &Test, all_read_modes: bool) -> String {
     for (name, value) in &test.options {
         add("option", format!("{name}={value}"));
     }
-    add("nodes", test.nodes.len().to_string());
+    add("nodes", test.layout().voters.to_string());
+    if test.observers > 0 {
+        add("observers", test.observers.to_string());
+    }
     if !all_read_modes {
         let modes: Vec<&str> = test.read_modes.iter().map(|mode| mode.name.as_str()).collect();
         add("read-mode", modes.join(","));
@@ -49,6 +52,9 @@ pub fn command(test: &Test, all_read_modes: bool) -> String {
     }
     if test.mix.key_distribution != default.key_distribution {
         add("key-distribution", test.mix.key_distribution.to_string());
+    }
+    if let Some(every) = test.move_every {
+        add("move-every", every.to_string());
     }
     if !test.nemesis.is_empty() {
         let kinds: Vec<&str> = test.nemesis.iter().map(|kind| kind.name()).collect();

@@ -10,7 +10,7 @@ use splitbrain_nemesis::schedule::{FaultKind, Schedule};
 use crate::failure::{Failure, Result};
 use crate::host::HostFacts;
 use crate::units::Span;
-use crate::workload::{Mix, Placement, Spacing};
+use crate::workload::{Layout, Mix, Placement, Spacing};
 
 /// The configuration of one run, everything looked up and nothing left to default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,8 +32,11 @@ pub struct Test {
     /// The system's settings that differ from its own defaults.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
-    /// The nodes' names.
+    /// The nodes' names: the voters', then the observers'.
     pub nodes: Vec<String>,
+    /// How many of the nodes, the last ones, are observers.
+    #[serde(default)]
+    pub observers: usize,
     /// The read modes in use.
     pub read_modes: Vec<JudgedMode>,
     /// The workload's name.
@@ -48,6 +51,9 @@ pub struct Test {
     pub arrivals: Spacing,
     /// The node and read mode of each thread.
     pub threads: Vec<ThreadPlace>,
+    /// After how long clients move on to another node, whenever they do; none if they stay with theirs.
+    #[serde(default)]
+    pub move_every: Option<Span>,
     /// When clients give up.
     pub op_timeout: Span,
     /// How long load runs.
@@ -75,6 +81,9 @@ pub struct JudgedMode {
     pub claim_overridden: bool,
     /// The mode's own promise, in prose.
     pub promise: String,
+    /// Whether its clients ask observers.
+    #[serde(default)]
+    pub on_observers: bool,
 }
 
 /// Where one thread is, by names.
@@ -109,6 +118,22 @@ impl Test {
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a test is plain data") + "\n"
+    }
+
+    /// The nodes and read modes among which the client threads are placed.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        Layout {
+            voters: self.nodes.len().saturating_sub(self.observers),
+            observers: self.observers,
+            on_observers: self.read_modes.iter().map(|mode| mode.on_observers).collect(),
+        }
+    }
+
+    /// The place of each client thread.
+    #[must_use]
+    pub fn placements(&self) -> Vec<Placement> {
+        self.layout().place(self.concurrency, self.mix.readers_percent)
     }
 
     /// Names for the placements of the threads.
@@ -148,12 +173,20 @@ impl Test {
                 .collect::<Vec<_>>()
                 .join(", "),
         };
+        let nodes = match (self.layout().voters, self.observers) {
+            (voters, 0) => voters.to_string(),
+            (voters, observers) => format!("{voters}, and {observers} observers"),
+        };
+        let movement = match self.move_every {
+            Some(every) => format!("move on every {every}, and when a node refuses them"),
+            None => "stay with their node".to_owned(),
+        };
         let mix = &self.mix;
         let rows = [
             ("system", self.system.clone()),
             ("mutant", self.mutant.clone().unwrap_or_else(|| "none".to_owned())),
             ("options", options),
-            ("nodes", self.nodes.len().to_string()),
+            ("nodes", nodes),
             ("workload", self.workload.clone()),
             ("mix", mix.weights.to_string()),
             (
@@ -170,6 +203,7 @@ impl Test {
                     self.concurrency, mix.readers_percent
                 ),
             ),
+            ("clients", movement),
             ("pace", pace),
             ("op timeout", self.op_timeout.to_string()),
             ("time limit", self.time_limit.to_string()),

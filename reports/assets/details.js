@@ -15,7 +15,7 @@ const Details = (() => {
       ['Read mode', Columns.named(ops, 'mode', data.modes, row)],
       ['Client of', Columns.named(ops, 'node', data.nodes, row)],
       ['Served by', Columns.named(ops, 'servedBy', data.nodes, row)],
-      ['Term', Columns.optional(ops, 'term', row)],
+      [data.era[0].toUpperCase() + data.era.slice(1), Columns.optional(ops, 'term', row)],
       ['Version', Columns.optional(ops, 'version', row)],
       ['Stale by', stale ? staleBy(stale) : ''],
       ['Counterexample', data.culprits.includes(row) ? '✗ the op that cannot be explained' : data.members.includes(row) ? 'part of it' : ''],
@@ -50,7 +50,7 @@ const Details = (() => {
 
   function role(data, node, span) {
     const [start, end, name, term] = data.roles[node].spans[span];
-    return [['Node', data.roles[node].node], ['Role', `${name}, term ${term}`], ['From', Time.moment(start)], ['To', Time.moment(end)]];
+    return [['Node', data.roles[node].node], ['Role', `${name}, ${data.era} ${term}`], ['From', Time.moment(start)], ['To', Time.moment(end)]];
   }
 
   function fill(element, lines, heading) {

@@ -121,7 +121,7 @@ class Painter {
         c.fillStyle = this.colour(known ? role : 'follower');
         c.fillRect(left, y + 2, width, layout.node - 4);
         if (role === 'down' || role === 'paused') this.hatch(left, y + 2, width, layout.node - 4);
-        if (width > 12) this.label([`${role} ${term}`, `t${term}`], from, to, y + layout.node / 2, `on-${known ? role : 'follower'}`);
+        if (width > 12) this.label([`${role} ${term}`, `${this.ops.data.era[0]}${term}`], from, to, y + layout.node / 2, `on-${known ? role : 'follower'}`);
       }
     });
   }

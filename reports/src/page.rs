@@ -133,6 +133,14 @@ struct Fact {
     more: String,
 }
 
+fn nodes(results: &Results) -> String {
+    let nodes = plural(results.nodes.len() as u64, "node", "nodes");
+    match results.observers {
+        0 => nodes,
+        observers => format!("{nodes}, {}", plural(observers as u64, "observer", "observers")),
+    }
+}
+
 fn facts(results: &Results) -> Vec<Fact> {
     let fact = |name, value, more| Fact { name, value, more };
     let ops = &results.ops;
@@ -141,11 +149,7 @@ fn facts(results: &Results) -> Vec<Fact> {
         None => "no op was ever ok".into(),
     };
     vec![
-        fact(
-            "System",
-            results.system.clone(),
-            plural(results.nodes.len() as u64, "node", "nodes"),
-        ),
+        fact("System", results.system.clone(), nodes(results)),
         fact("Load", format!("{} s", quantity(results.load_seconds)), first_ok),
         fact(
             "Ops",

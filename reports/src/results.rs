@@ -176,10 +176,16 @@ pub struct Results {
     pub command: String,
     /// The system, `raft`.
     pub system: String,
+    /// The system's word for the number by which it counts its leaders: `term` or `epoch`.
+    #[serde(default = "term")]
+    pub era: String,
     /// The planted bug, if any.
     pub mutant: Option<String>,
-    /// The nodes' names.
+    /// The nodes' names: the voters', then the observers'.
     pub nodes: Vec<String>,
+    /// How many of the nodes, the last ones, are observers.
+    #[serde(default)]
+    pub observers: usize,
     /// The time from the start of the first node to the first ok op, milliseconds.
     pub first_ok_ms: Option<f64>,
     /// How long load ran, seconds.
@@ -201,6 +207,11 @@ pub struct Results {
     pub notes: Vec<String>,
     /// How long checking took, milliseconds.
     pub check_ms: f64,
+}
+
+/// What the first systems called it.
+fn term() -> String {
+    "term".to_owned()
 }
 
 /// One line of `nemesis.jsonl`.

@@ -56,6 +56,16 @@ pub struct RunOptions {
         help_heading = "System"
     )]
     pub nodes: Option<u16>,
+    /// How many more nodes take part without a vote [default: 0]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "SPLITBRAIN_OBSERVERS",
+        hide_env = true,
+        allow_negative_numbers = true,
+        help_heading = "System"
+    )]
+    pub observers: Option<u16>,
     /// The read modes to use, each by clients of its own [default: all of the system]
     #[arg(
         long,
@@ -173,6 +183,16 @@ pub struct RunOptions {
         help_heading = "Load"
     )]
     pub key_distribution: Option<KeyDistribution>,
+    /// Clients move on to another node after so long, and when theirs refuses them [default: they stay]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "SPLITBRAIN_MOVE_EVERY",
+        hide_env = true,
+        allow_hyphen_values = true,
+        help_heading = "Load"
+    )]
+    pub move_every: Option<Span>,
     /// After how long a client gives an op up as of unknown outcome [default: 500ms]
     #[arg(
         long,
@@ -270,6 +290,7 @@ impl RunOptions {
             mutant: self.mutant.or(lower.mutant),
             option: list(self.option, lower.option),
             nodes: self.nodes.or(lower.nodes),
+            observers: self.observers.or(lower.observers),
             read_mode: list(self.read_mode, lower.read_mode),
             claim: self.claim.or(lower.claim),
             workload: self.workload.or(lower.workload),
@@ -282,6 +303,7 @@ impl RunOptions {
             keys: self.keys.or(lower.keys),
             ops_per_key: self.ops_per_key.or(lower.ops_per_key),
             key_distribution: self.key_distribution.or(lower.key_distribution),
+            move_every: self.move_every.or(lower.move_every),
             op_timeout: self.op_timeout.or(lower.op_timeout),
             nemesis: list(self.nemesis, lower.nemesis),
             time_limit: self.time_limit.or(lower.time_limit),

@@ -15,7 +15,7 @@ use tokio::time;
 
 pub use latency::{Latencies, Quantiles};
 pub use pace::Pace;
-pub use session::NodeSession;
+pub use session::{Movement, NodeSession, SessionSetup};
 
 use crate::record::{OpStart, Pen};
 use crate::workload::{Completion, Generator, Placement, Request, Thread};
@@ -40,8 +40,11 @@ pub struct Called {
     pub session_over: bool,
 }
 
-/// Asks one node. A call never fails: an error is an outcome.
+/// Asks one node at a time. A call never fails: an error is an outcome.
 pub trait Caller: Send {
+    /// The node that the next call asks, as an index into the run's nodes.
+    fn node(&self) -> usize;
+
     /// Asks, and waits for the answer within the caller's own time limit.
     fn call(&mut self, request: &Request) -> impl Future<Output = Called> + Send;
 }
@@ -157,7 +160,7 @@ impl<C: Caller> Client<C> {
             key: request.key,
             action: request.action,
             read_mode: ReadModeId(self.placement.read_mode as u8),
-            node: NodeName(self.placement.node as u16),
+            node: NodeName(self.caller.node() as u16),
         }
     }
 }
@@ -179,6 +182,10 @@ mod tests {
     }
 
     impl Caller for Scripted {
+        fn node(&self) -> usize {
+            0
+        }
+
         async fn call(&mut self, request: &Request) -> Called {
             let (outcome, session_over) = self.script.pop_front().expect("a client that stopped in time");
             if self.script.is_empty() {

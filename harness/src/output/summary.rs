@@ -40,8 +40,12 @@ fn title(results: &Results) -> String {
         .as_ref()
         .map(|mutant| format!(" with mutant {mutant}"))
         .unwrap_or_default();
+    let observers = match results.observers {
+        0 => String::new(),
+        observers => format!(" ({observers} of them observers)"),
+    };
     format!(
-        "{}{mutant}, {} nodes, {:.0} s, seed {}",
+        "{}{mutant}, {} nodes{observers}, {:.0} s, seed {}",
         results.system,
         results.nodes.len(),
         results.load_seconds,
@@ -172,8 +176,10 @@ mod tests {
             seed: 7,
             command: "splitbrain run --seed 7".into(),
             system: "raft".into(),
+            era: "term".into(),
             mutant: None,
             nodes: vec!["n1".into(), "n2".into(), "n3".into()],
+            observers: 0,
             first_ok_ms: Some(250.0),
             load_seconds: 20.0,
             ops: OpCounts {

@@ -40,7 +40,8 @@ impl Cluster {
             .iter()
             .map(|node| NodeAddrs::at(NodeId(node.0), IpAddr::V4(network.address(*node))))
             .collect();
-        let members: Vec<NodeId> = addrs.iter().map(|addrs| addrs.id).collect();
+        let voters = test.layout().voters;
+        let members: Vec<NodeId> = addrs[..voters].iter().map(|addrs| addrs.id).collect();
         let options: Vec<_> = test.options.clone().into_iter().collect();
         let processes = network.nodes().iter().map(|node| {
             let folder = folder.node(&node.to_string());

@@ -12,6 +12,7 @@ use super::load::Clients;
 use super::nemesis::{Nemesis, NemesisLog};
 use super::progress::{Progress, Snapshot};
 use super::watch::{View, watch};
+use crate::catalog;
 use crate::client::Latencies;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -158,6 +159,7 @@ impl Stage<'_> {
         nemesis: &Nemesis,
     ) -> Result<()> {
         let started = Instant::now();
+        let era = catalog::system(&self.test.system)?.era();
         let time_limit = self.test.time_limit.0;
         let mut interrupted = self.interrupted.clone();
         let mut ticks = ticks();
@@ -179,6 +181,7 @@ impl Stage<'_> {
                         ok: tally.ok,
                         info: tally.info,
                         leaders: view.leaders(),
+                        era,
                         faults: self.log.active(),
                     });
                     (ok_before, tick_before) = (tally.ok, now);

@@ -17,8 +17,10 @@ pub const OK_OPS_MIN: u64 = 10;
 /// What was meant to happen in a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'a> {
-    /// How many nodes there are.
-    pub nodes: usize,
+    /// How many nodes vote: the first ones.
+    pub voters: usize,
+    /// How many others there are.
+    pub observers: usize,
     /// The mix: updates of no weight are not missed. Reads always are: without any, every claim holds.
     pub weights: Weights,
     /// The read modes in use, as in [`History::read_modes`].
@@ -107,21 +109,30 @@ fn required(plan: &Plan<'_>, faults: &[Fault]) -> Vec<Phase> {
         return vec![Phase::Before];
     }
     let mut phases = vec![Phase::Before, Phase::After];
-    if faults.iter().any(|fault| quorum_survives(fault, plan.nodes)) {
+    if faults
+        .iter()
+        .any(|fault| quorum_survives(fault, plan.voters, plan.observers))
+    {
         phases.push(Phase::During);
     }
     phases
 }
 
-/// Whether a fault leaves a majority of `nodes` alive and connected, so that it could serve.
-fn quorum_survives(fault: &Fault, nodes: usize) -> bool {
-    let is_majority = |count: usize| count * 2 > nodes;
+/// Whether a fault certainly leaves a majority of the voters alive and connected, so that it could serve.
+fn quorum_survives(fault: &Fault, voters: usize, observers: usize) -> bool {
+    let is_majority = |count: usize| count * 2 > voters;
+    let votes = |node: &&String| {
+        let number = node.strip_prefix('n').and_then(|number| number.parse().ok());
+        number.is_some_and(|number: usize| number <= voters)
+    };
     match (fault.kind.as_str(), fault.variant.as_str()) {
-        ("partition", "halves" | "one-way") => is_majority(nodes.div_ceil(2)),
-        ("partition", "one" | "isolated-leader") => is_majority(nodes.saturating_sub(1)),
+        ("partition", "one" | "isolated-leader") => is_majority(voters.saturating_sub(1)),
+        // A majority of all nodes need not be one of the voters.
+        ("partition", _) if observers > 0 => false,
+        ("partition", "halves" | "one-way") => is_majority(voters.div_ceil(2)),
         // In the other shapes some node sees a majority by their very definition.
         ("partition", _) => true,
-        _ => is_majority(nodes.saturating_sub(fault.nodes.len())),
+        _ => is_majority(voters.saturating_sub(fault.nodes.iter().filter(votes).count())),
     }
 }
 
@@ -267,7 +278,8 @@ mod tests {
         };
         shortfalls(
             &Plan {
-                nodes: 5,
+                voters: 5,
+                observers: 0,
                 weights,
                 read_modes: &read_modes,
                 faults: scheduled,
@@ -368,7 +380,7 @@ mod tests {
                 variant: variant.into(),
                 ..fault(kind, struck)
             };
-            quorum_survives(&fault, nodes)
+            quorum_survives(&fault, nodes, 0)
         };
         for (kind, variant, struck, nodes, expected) in [
             ("partition", "halves", 4, 4, false),
@@ -401,7 +413,8 @@ mod tests {
             cas: 1,
         };
         let plan = Plan {
-            nodes: 5,
+            voters: 5,
+            observers: 0,
             weights,
             read_modes: &read_modes,
             faults: 0,
@@ -440,7 +453,8 @@ mod tests {
             cas: 0,
         };
         let plan = Plan {
-            nodes: 5,
+            voters: 5,
+            observers: 0,
             weights,
             read_modes: &read_modes,
             faults: 0,

@@ -10,11 +10,11 @@ use tokio::task::JoinSet;
 use tokio::time;
 
 use crate::catalog;
-use crate::client::{Client, Latencies, Load, NodeSession, Pace};
+use crate::client::{Client, Latencies, Load, Movement, NodeSession, Pace, SessionSetup};
 use crate::failure::{Failure, Result};
 use crate::record::Pen;
 use crate::test_file::Test;
-use crate::workload::{Arrivals, Thread, place};
+use crate::workload::{Arrivals, Thread};
 
 /// How long, beyond its op timeouts, a client may take to come to its end.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
@@ -49,23 +49,21 @@ impl Clients {
         });
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let placements = place(
-            test.concurrency,
-            addrs.len(),
-            test.read_modes.len(),
-            test.mix.readers_percent,
-        );
-        for (thread, place) in placements.into_iter().enumerate() {
-            let at = addrs[place.node];
-            let read_mode = &test.read_modes[place.read_mode].name;
-            let name = format!("c{thread}");
-            let session = NodeSession::new(
-                name,
-                (at.id, at.client),
-                addrs.len(),
-                read_mode,
-                test.op_timeout.0,
-            );
+        let has_sessions = catalog::system(&test.system)?.has_sessions();
+        for (thread, place) in test.placements().into_iter().enumerate() {
+            let asked = test.layout().nodes_asked(place.read_mode);
+            let session = NodeSession::new(SessionSetup {
+                client: format!("c{thread}"),
+                nodes: addrs.iter().map(|at| (at.id, at.client)).collect(),
+                first: place.node,
+                movement: test.move_every.map(|every| Movement {
+                    every: every.0,
+                    among: asked,
+                }),
+                read_mode: test.read_modes[place.read_mode].name.clone(),
+                timeout: test.op_timeout.0,
+                has_sessions,
+            });
             let client = Client::new(Thread(thread), place, session, Arc::clone(&load));
             tasks.spawn(client.run(stopped.clone()));
         }
@@ -99,8 +97,8 @@ impl Clients {
     /// If a client failed.
     pub(super) async fn drain(mut self) -> Result<()> {
         self.stop.send_replace(true);
-        // A call may have to connect first, which has the same time limit as the op.
-        let patience = self.op_timeout * 2 + DRAIN_GRACE;
+        // A call may have to connect first, and to take its session along: each has the same time limit as the op.
+        let patience = self.op_timeout * 3 + DRAIN_GRACE;
         let mut first = Ok(());
         let all = async {
             while let Some(ended) = self.tasks.join_next().await {

@@ -42,7 +42,6 @@ use crate::record::{Clock, Recorder, Tally};
 use crate::store::{self, RunFolder};
 use crate::test_file::Test;
 use crate::utc::Utc;
-use crate::workload::{place, uncovered};
 use cluster::Cluster;
 use conduct::{Aftermath, Stage};
 use evidence::Plan;
@@ -220,7 +219,8 @@ fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<(Res
     let judgement = judge::judge(test, history, &after.latencies)?;
     let read_modes: Vec<String> = test.read_modes.iter().map(|mode| mode.name.clone()).collect();
     let plan = Plan {
-        nodes: test.nodes.len(),
+        voters: test.layout().voters,
+        observers: test.observers,
         weights: test.mix.weights,
         read_modes: &read_modes,
         faults: test.schedule.events.len(),
@@ -243,8 +243,10 @@ fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<(Res
         seed: test.seed,
         command: test.command.clone(),
         system: test.system.clone(),
+        era: catalog::system(&test.system)?.era().to_owned(),
         mutant: test.mutant.clone(),
         nodes: test.nodes.clone(),
+        observers: test.observers,
         first_ok_ms: first_ok_ns.map(|at| write::seconds_between(after.cluster_start_ns, at) * 1e3),
         load_seconds,
         ops: write::op_counts(history, load_seconds),
@@ -330,21 +332,15 @@ pub fn read_nemesis(path: &Path) -> Result<Vec<NemesisEvent>> {
 
 /// Says which nodes have no client of some read mode.
 fn warn_of_gaps(test: &Test) {
-    let placements = place(
-        test.concurrency,
-        test.nodes.len(),
-        test.read_modes.len(),
-        test.mix.readers_percent,
-    );
-    let gaps = uncovered(&placements, test.nodes.len(), test.read_modes.len());
-    if gaps.is_empty() {
+    let layout = test.layout();
+    let gaps = layout.uncovered(&test.placements());
+    if gaps == 0 {
         return;
     }
-    let enough = test.nodes.len() * test.read_modes.len();
     output::note(&format!(
-        "note: {} client threads leave {} pairs of node and read mode without a client; {enough} would cover all",
+        "note: {} client threads leave {gaps} pairs of node and read mode without a client; {} would cover all",
         test.concurrency,
-        gaps.len()
+        layout.pairs()
     ));
 }
 

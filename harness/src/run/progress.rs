@@ -23,8 +23,10 @@ pub struct Snapshot {
     pub ok: u64,
     /// Ops of unknown outcome so far.
     pub info: u64,
-    /// The nodes that believe they lead, with their terms.
+    /// The nodes that believe they lead, with their terms or epochs.
     pub leaders: Vec<(String, u64)>,
+    /// What the system calls those.
+    pub era: &'static str,
     /// The faults that are active now, `partition isolated-leader`.
     pub faults: Vec<String>,
 }
@@ -89,6 +91,7 @@ fn line(snapshot: &Snapshot) -> String {
         ok,
         info,
         leaders,
+        era,
         faults,
     } = snapshot;
     let leaders = match leaders.as_slice() {
@@ -96,7 +99,7 @@ fn line(snapshot: &Snapshot) -> String {
         leaders => {
             let named: Vec<String> = leaders
                 .iter()
-                .map(|(node, term)| format!("{node} (term {term})"))
+                .map(|(node, number)| format!("{node} ({era} {number})"))
                 .collect();
             format!("leader {}", named.join(" and "))
         }
@@ -126,6 +129,7 @@ mod tests {
             ok: 8_000,
             info: 3,
             leaders: vec![("n1".into(), 2), ("n4".into(), 3)],
+            era: "term",
             faults: vec!["partition isolated-leader".into(), "pause one".into()],
         };
         let expected = "  7 s,  23 s left |   1234 ops/s | leader n1 (term 2) and n4 (term 3) | partition isolated-leader + pause one | 8000 ok, 3 info";

@@ -10,7 +10,7 @@ use splitbrain_service::wire::{self, ErrorCode, outcome_of};
 use splitbrain_service::{Answer, Command, Query};
 
 use super::workbench::Workbench;
-use crate::workload::{Completion, Generator, Placement, Request, Thread, place};
+use crate::workload::{Completion, Generator, Layout, Placement, Request, Thread};
 
 /// One closed-loop client.
 #[derive(Clone, Copy, Debug)]
@@ -32,12 +32,8 @@ pub(super) struct SimClients<M> {
 impl<M> SimClients<M> {
     pub(super) fn new(workbench: &Workbench, modes: Vec<M>, seed: u64) -> Self {
         let nodes = usize::from(workbench.nodes);
-        let places = place(
-            workbench.threads,
-            nodes,
-            modes.len(),
-            workbench.mix.readers_percent,
-        );
+        let layout = Layout::of_voters(nodes, modes.len());
+        let places = layout.place(workbench.threads, workbench.mix.readers_percent);
         let client = |(thread, place)| Client {
             process: ProcessId(thread as u64),
             place,

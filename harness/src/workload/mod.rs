@@ -12,7 +12,7 @@ mod register;
 
 pub use arrivals::{Arrivals, Spacing};
 pub use mix::{KeyDistribution, Mix, MixError, Weights};
-pub use placement::{Placement, place, uncovered};
+pub use placement::{Layout, Placement};
 pub use random::{Random, mix_seed};
 pub use register::Register;
 

@@ -18,6 +18,8 @@ pub(crate) struct TimelineData {
     end_us: u64,
     origin_ns: String,
     nodes: Vec<String>,
+    /// What the system calls the number of a leadership.
+    era: String,
     modes: Vec<String>,
     keys: Vec<String>,
     lanes: Vec<String>,
@@ -105,6 +107,7 @@ pub(crate) fn build(report: &RunReport<'_>, selection: &Selection) -> TimelineDa
         end_us: span.micros(span.end_ns).max(1),
         origin_ns: span.start_ns.to_string(),
         nodes: report.history.nodes.clone(),
+        era: report.results.era.clone(),
         modes: report.history.read_modes.clone(),
         columns: columns(report, selection, span, &keys, &lanes),
         keys: keys.iter().map(u64::to_string).collect(),

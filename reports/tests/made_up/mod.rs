@@ -101,8 +101,10 @@ pub fn empty() -> MadeUp {
             seed: 1,
             command: "splitbrain run --system raft --seed 1".into(),
             system: "raft".into(),
+            era: "term".into(),
             mutant: None,
             nodes: Vec::new(),
+            observers: 0,
             first_ok_ms: None,
             load_seconds: 0.0,
             ops: OpCounts::default(),
@@ -524,8 +526,10 @@ fn results(history: &History, staleness: &[ReadStaleness], faults: Vec<Fault>, s
              partition,kill,pause --time-limit 20s --claim leader-local=linearizable --seed {seed}"
         ),
         system: "raft".into(),
+        era: "term".into(),
         mutant: None,
         nodes: history.nodes.clone(),
+        observers: 0,
         first_ok_ms: Some(412.0),
         load_seconds: 20.0,
         ops: OpCounts {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use splitbrain_consensus::NodeId;
+use splitbrain_consensus::{NodeId, Version};
 use splitbrain_service::wire::{
     ErrorCode, LineBuffer, LineTooLong, Rejected, Reply, ReplyBody, Request, RequestBody, Served,
     decode_request, encode_reply, node_named,
@@ -26,6 +26,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// What a client asks of the core or its host, of the shell's own types.
 #[derive(Debug)]
 pub(crate) enum ClientRequest<R> {
+    Connect { last_seen: Version },
     Read { key: u64, mode: R },
     Write { key: u64, value: i64 },
     Cas { key: u64, from: i64, to: i64 },
@@ -136,6 +137,7 @@ pub(crate) async fn accept_clients<P: Hosted + 'static>(
                 me,
                 outbox: Arc::new(Outbox::new()),
                 client: Arc::from(""),
+                is_serving: false,
             };
             if let Err(error) = connection.serve(stream, &inputs).await {
                 tracing::debug!(%addr, "lost the connection of a client: {error}");
@@ -150,11 +152,14 @@ struct Connection {
     outbox: Arc<Outbox>,
     /// The name under which the last request came.
     client: Arc<str>,
+    /// Whether a request of a session is in the core's hands: those behind it wait.
+    is_serving: bool,
 }
 
 impl Connection {
     /// Reads requests and writes replies until the client leaves. While a reply cannot be written nothing is read,
-    /// so a client that does not read its replies cannot fill the node's memory.
+    /// so a client that does not read its replies cannot fill the node's memory; nor is more read of a session than
+    /// can be served.
     async fn serve<P: Hosted>(
         mut self,
         mut stream: TcpStream,
@@ -170,8 +175,11 @@ impl Connection {
                     if let Err(error) = writer.write_all(&replies).await {
                         break Err(error);
                     }
+                    // Every request has one reply, so in a session this is the one that the next waited for.
+                    self.is_serving = false;
+                    self.take_lines(&mut lines, inputs).await;
                 }
-                read = reader.read_buf(lines.spare()) => match read {
+                read = reader.read_buf(lines.spare()), if !self.is_serving => match read {
                     Ok(0) => break Ok(()),
                     Ok(_) => self.take_lines(&mut lines, inputs).await,
                     Err(error) => break Err(error),
@@ -184,9 +192,12 @@ impl Connection {
     }
 
     async fn take_lines<P: Hosted>(&mut self, lines: &mut LineBuffer, inputs: &mpsc::Sender<Input<P>>) {
-        while let Some(line) = lines.next_line() {
+        while !self.is_serving
+            && let Some(line) = lines.next_line()
+        {
             match self.take_line::<P>(line) {
                 Ok((reply_to, request)) => {
+                    self.is_serving = P::HAS_SESSIONS;
                     // A send that fails finds the node stopping: the client sees its connection close.
                     let _ = inputs.send(Input::Client { reply_to, request }).await;
                 }
@@ -252,6 +263,7 @@ impl Connection {
 
 fn shell_request<P: Hosted>(body: RequestBody<'_>) -> Result<ClientRequest<P::ReadMode>, String> {
     Ok(match body {
+        RequestBody::Connect { last_seen } => ClientRequest::Connect { last_seen },
         RequestBody::Read { key, read_mode: None } => ClientRequest::Read {
             key,
             mode: P::DEFAULT_READ_MODE,

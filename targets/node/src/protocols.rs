@@ -3,6 +3,7 @@
 use splitbrain_consensus::Protocol;
 
 use splitbrain_raft::{Options, Raft, ReadMode};
+use splitbrain_service::wire::Era;
 
 use crate::args::NodeArgs;
 use crate::serve::{self, NodeError};
@@ -11,6 +12,13 @@ use crate::serve::{self, NodeError};
 pub trait Hosted: Protocol {
     /// The read mode of a client that names none.
     const DEFAULT_READ_MODE: Self::ReadMode;
+
+    /// Whether a connection is a session, whose requests take effect in the order in which they were sent: each is
+    /// given to the core when the one before it is answered.
+    const HAS_SESSIONS: bool;
+
+    /// The protocol's word for [`splitbrain_consensus::Status::term`], with its number.
+    const ERA: fn(u64) -> Era;
 
     /// Reads the protocol's settings from the command line: a planted bug, and `key=value` pairs.
     ///
@@ -26,6 +34,8 @@ const PROTOCOLS: &[(&str, Run)] = &[("raft", serve::run::<Raft>)];
 
 impl Hosted for Raft {
     const DEFAULT_READ_MODE: ReadMode = ReadMode::ReadIndex;
+    const HAS_SESSIONS: bool = false;
+    const ERA: fn(u64) -> Era = Era::Term;
 
     fn options(mutant: Option<&str>, pairs: &[(String, String)]) -> Result<Options, String> {
         let mutant = mutant.map(str::parse).transpose().map_err(|error| {

@@ -9,7 +9,7 @@ use std::fs;
 use splitbrain_consensus::{Incarnation, NodeId, Role, Version};
 use splitbrain_node::NodeError;
 use splitbrain_node::wal::WalError;
-use splitbrain_service::wire::{ErrorCode, MAX_LINE_BYTES, Reply, ReplyBody, RequestBody};
+use splitbrain_service::wire::{Era, ErrorCode, MAX_LINE_BYTES, Reply, ReplyBody, RequestBody};
 
 use support::{Client, Cluster, log_file};
 
@@ -67,14 +67,14 @@ fn an_answer_says_who_served_it() {
     write(&mut client, 7, 1);
     let local = client.call(read(7, "local")).served;
     assert_eq!(
-        (local.node, local.role, local.term),
-        (Some(NodeId(2)), Some(Role::Follower), Some(1))
+        (local.node, local.role, local.era),
+        (Some(NodeId(2)), Some(Role::Follower), Some(Era::Term(1)))
     );
     assert_eq!(local.incarnation, Some(Incarnation(1)));
     let remote = client.call(read(7, "leader")).served;
     assert_eq!(
-        (remote.node, remote.role, remote.term),
-        (Some(NodeId(1)), None, Some(1))
+        (remote.node, remote.role, remote.era),
+        (Some(NodeId(1)), None, Some(Era::Term(1)))
     );
 }
 

@@ -69,6 +69,7 @@ fn answers(request: &RequestBody<'_>, reply: &ReplyBody) -> bool {
     matches!(
         (request, reply),
         (_, ReplyBody::Error { .. })
+            | (RequestBody::Connect { .. }, ReplyBody::ConnectOk)
             | (RequestBody::Read { .. }, ReplyBody::ReadOk { .. })
             | (RequestBody::Write { .. }, ReplyBody::WriteOk { .. })
             | (RequestBody::Cas { .. }, ReplyBody::CasOk { .. })
@@ -260,7 +261,7 @@ pub async fn status(addr: SocketAddr, node: NodeId, within: Duration) -> Result<
     let Some(Reply { served, body, .. }) = completion.reply else {
         return Err(StatusError::NoAnswer(completion.text));
     };
-    match (body, served.role, served.term) {
+    match (body, served.role, served.era) {
         (
             ReplyBody::StatusOk {
                 leader,
@@ -269,12 +270,12 @@ pub async fn status(addr: SocketAddr, node: NodeId, within: Duration) -> Result<
                 last,
             },
             Some(role),
-            Some(term),
+            Some(era),
         ) => {
             let incarnation = served.incarnation;
             Ok(NodeStatus {
                 role,
-                term,
+                term: era.number(),
                 leader,
                 committed,
                 applied,

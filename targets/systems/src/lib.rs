@@ -16,4 +16,6 @@ mod system;
 pub use client::{Call, ClientConn, Completion, NodeStatus, StatusError, status};
 pub use raft::Raft;
 pub use registry::systems;
-pub use system::{CLIENT_PORT, MutantInfo, NodeAddrs, NodeSpec, PEER_PORT, ReadModeInfo, System, Venue};
+pub use system::{
+    Asked, CLIENT_PORT, MutantInfo, NodeAddrs, NodeSpec, PEER_PORT, ReadModeInfo, System, Venue,
+};

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::raft_mutants::MUTANTS;
-use crate::system::{MutantInfo, NodeSpec, ReadModeInfo, System, bundled_command};
+use crate::system::{Asked, MutantInfo, NodeSpec, ReadModeInfo, System, bundled_command};
 
 /// Raft with six ways to serve a read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,36 +15,42 @@ const READ_MODES: &[ReadModeInfo] = &[
         claim: "linearizable",
         promise: "linearizable",
         how: "the read is an entry of the log, and is answered when it is applied",
+        asked: Asked::Voters,
     },
     ReadModeInfo {
         name: "read-index",
         claim: "linearizable",
         promise: "linearizable",
         how: "the leader confirms its leadership by a round of heartbeats, once an entry of its own term is committed",
+        asked: Asked::Voters,
     },
     ReadModeInfo {
         name: "follower-read-index",
         claim: "linearizable",
         promise: "linearizable",
         how: "a follower asks the leader for its read index, and answers once it has applied that far",
+        asked: Asked::Voters,
     },
     ReadModeInfo {
         name: "lease",
         claim: "linearizable",
         promise: "linearizable while the clocks of the nodes drift apart by no more than the stated bound",
         how: "the leader answers at once within the lease that its followers granted it",
+        asked: Asked::Voters,
     },
     ReadModeInfo {
         name: "leader-local",
         claim: "monotonic-per-leader",
         promise: "monotonic per session only while there is one leader; stale under a deposed leader",
         how: "whoever believes itself leader answers at once",
+        asked: Asked::Voters,
     },
     ReadModeInfo {
         name: "follower-local",
         claim: "monotonic-per-node",
         promise: "a prefix of the log: monotonic per node, also across its restarts, and arbitrarily stale",
         how: "any node answers at once from what it has applied",
+        asked: Asked::Voters,
     },
 ];
 
@@ -63,6 +69,18 @@ impl System for Raft {
 
     fn mutants(&self) -> &'static [MutantInfo] {
         MUTANTS
+    }
+
+    fn era(&self) -> &'static str {
+        "term"
+    }
+
+    fn has_observers(&self) -> bool {
+        false
+    }
+
+    fn has_sessions(&self) -> bool {
+        false
     }
 
     fn check_option(&self, name: &str, value: &str) -> Result<(), String> {

@@ -25,6 +25,16 @@ pub trait System: Send + Sync {
     /// The planted bugs that it can be run with.
     fn mutants(&self) -> &'static [MutantInfo];
 
+    /// Its word for the number by which it counts its leaders: `term` or `epoch`.
+    fn era(&self) -> &'static str;
+
+    /// Whether nodes without a vote can take part.
+    fn has_observers(&self) -> bool;
+
+    /// Whether a client has a session, which it takes along when it connects anew, to the same node or to another: it
+    /// tells the highest version that it has seen, and a node that is behind refuses it.
+    fn has_sessions(&self) -> bool;
+
     /// Whether it knows this setting and can take this value.
     ///
     /// # Errors
@@ -47,6 +57,17 @@ pub struct ReadModeInfo {
     pub promise: &'static str,
     /// How a read is served.
     pub how: &'static str,
+    /// Which nodes its clients ask.
+    pub asked: Asked,
+}
+
+/// Which nodes the clients of a read mode ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The voting members.
+    Voters,
+    /// The observers: without any, there is no such mode.
+    Observers,
 }
 
 /// A planted bug, and how it is best caught.
@@ -107,7 +128,7 @@ pub struct NodeSpec<'a> {
     pub id: NodeId,
     /// Every node that may ever take part, this one included.
     pub nodes: &'a [NodeAddrs],
-    /// The voting members of a new cluster.
+    /// The voting members of a new cluster. The other nodes are observers.
     pub members: &'a [NodeId],
     /// The folder for what must survive a restart: this node's alone.
     pub data: &'a Path,

@@ -1,14 +1,15 @@
 //! Carrying out effects: at the state machine, and towards the clients of this node.
 
-use splitbrain_consensus::{Effect, Protocol, Refusal, RequestId, StateMachine};
+use splitbrain_consensus::{Effect, Refusal, RequestId, StateMachine};
 use splitbrain_service::Answer;
 use splitbrain_service::wire::{ErrorCode, ReplyBody, Served};
 
 use super::Host;
 use crate::clients::ReplyTo;
+use crate::protocols::Hosted;
 use crate::serve::NodeError;
 
-impl<P: Protocol> Host<P> {
+impl<P: Hosted> Host<P> {
     /// Carries effects out in their order. Returns whether that gave the core something new.
     pub(super) fn effects(&mut self, effects: Vec<Effect>) -> Result<bool, NodeError> {
         if effects.is_empty() {
@@ -42,7 +43,7 @@ impl<P: Protocol> Host<P> {
                     if let Some(reply_to) = self.close(id) {
                         let served = Served {
                             node: Some(served_by),
-                            term: Some(term),
+                            era: Some(P::ERA(term)),
                             ..Served::default()
                         };
                         reply_to.reply(self.me, served, body(&result));

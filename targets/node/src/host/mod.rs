@@ -29,6 +29,7 @@ use crate::clients::{ClientRequest, Outbox, ReplyTo};
 use crate::clock::ShellClock;
 use crate::peers::Outbound;
 use crate::pending::Pending;
+use crate::protocols::Hosted;
 use crate::serve::NodeError;
 use crate::wal::{Batch, Progress, Writer};
 
@@ -78,7 +79,7 @@ pub(crate) struct Host<P: Protocol> {
     stance: Option<(Role, u64, Option<NodeId>)>,
 }
 
-impl<P: Protocol> Host<P> {
+impl<P: Hosted> Host<P> {
     pub(crate) fn new(
         me: NodeId,
         incarnation: Incarnation,
@@ -198,6 +199,15 @@ impl<P: Protocol> Host<P> {
 
     fn request(&mut self, reply_to: ReplyTo, request: ClientRequest<P::ReadMode>, now: Instant) {
         let command = match request {
+            ClientRequest::Connect { last_seen } => {
+                let body = if self.core.admits(last_seen) {
+                    ReplyBody::ConnectOk
+                } else {
+                    let text = "this node has not seen yet what the client has seen, or does not serve now";
+                    ReplyBody::error(ErrorCode::TEMPORARILY_UNAVAILABLE, text)
+                };
+                return reply_to.reply(self.me, self.served(), body);
+            }
             ClientRequest::Read { key, mode } => {
                 if let Some(id) = self.open(reply_to, now) {
                     self.core.read(id, mode, Query::Read { key }.encode());
@@ -296,7 +306,7 @@ impl<P: Protocol> Host<P> {
             node: Some(self.me),
             incarnation: Some(self.incarnation),
             role: Some(role),
-            term: Some(term),
+            era: Some(P::ERA(term)),
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use splitbrain_consensus::{Effect, NodeId, Protocol, Ready, RequestId, Role, Setup, Status, Time, Version};
 use splitbrain_node::Hosted;
+use splitbrain_service::wire::Era;
 
 const LEADER: NodeId = NodeId(1);
 const HEARTBEAT_MICROS: u64 = 10_000;
@@ -400,6 +401,8 @@ impl Protocol for SingleLeader {
 
 impl Hosted for SingleLeader {
     const DEFAULT_READ_MODE: ReadMode = ReadMode::Leader;
+    const HAS_SESSIONS: bool = false;
+    const ERA: fn(u64) -> Era = Era::Term;
 
     fn options(_mutant: Option<&str>, _pairs: &[(String, String)]) -> Result<Options, String> {
         Ok(Options {

@@ -30,13 +30,34 @@ pub struct Served {
     pub incarnation: Option<Incarnation>,
     /// What it believed to be.
     pub role: Option<Role>,
-    /// The term or epoch that it was in.
-    pub term: Option<u64>,
+    /// When it was that, by its protocol's count of leaders.
+    pub era: Option<Era>,
+}
+
+/// The number by which a protocol counts its leaders, under the protocol's own word for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Era {
+    /// Raft's current term.
+    Term(u64),
+    /// ZAB's current epoch.
+    Epoch(u64),
+}
+
+impl Era {
+    /// The number itself.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        match self {
+            Self::Term(number) | Self::Epoch(number) => number,
+        }
+    }
 }
 
 /// What a node can answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReplyBody {
+    /// The session goes on here.
+    ConnectOk,
     /// The value of a register.
     ReadOk {
         /// What it holds; `None` at version 0 where it was never written.
@@ -160,6 +181,8 @@ struct Fields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     term: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     incarnation: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leader: Option<Named>,
@@ -169,6 +192,12 @@ struct Fields<'a> {
     applied: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<u64>,
+}
+
+impl Fields<'_> {
+    fn era(&self) -> Option<Era> {
+        self.term.map(Era::Term).or(self.epoch.map(Era::Epoch))
+    }
 }
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
@@ -197,17 +226,24 @@ fn fields(reply: &Reply) -> Fields<'_> {
         node,
         incarnation,
         role,
-        term,
+        era,
     } = reply.served;
+    let (term, epoch) = match era {
+        None => (None, None),
+        Some(Era::Term(term)) => (Some(term), None),
+        Some(Era::Epoch(epoch)) => (None, Some(epoch)),
+    };
     let mut fields = Fields {
         in_reply_to: reply.in_reply_to,
         node: node.map(Named),
         role: role.map(|role| Cow::Borrowed(role.name())),
         term,
+        epoch,
         incarnation: incarnation.map(|Incarnation(life)| life),
         ..Fields::default()
     };
     let kind = match &reply.body {
+        ReplyBody::ConnectOk => "connect_ok",
         ReplyBody::ReadOk { value, version } => {
             (fields.value, fields.version) = (Some(*value), Some(version.0));
             "read_ok"
@@ -264,7 +300,7 @@ pub fn decode_reply(line: &[u8]) -> Result<Reply, UnreadableReply> {
         node: fields.node.map(|Named(id)| id),
         incarnation: fields.incarnation.map(Incarnation),
         role,
-        term: fields.term,
+        era: fields.era(),
     };
     Ok(Reply {
         in_reply_to: fields.in_reply_to,
@@ -277,6 +313,7 @@ fn body(fields: Fields<'_>) -> Result<ReplyBody, UnreadableReply> {
     let lacks = |field| UnreadableReply(format!("{} lacks the field `{field}`", fields.kind));
     let version = || fields.version.map(Version).ok_or_else(|| lacks("version"));
     Ok(match fields.kind.as_ref() {
+        "connect_ok" => ReplyBody::ConnectOk,
         "read_ok" => ReplyBody::ReadOk {
             value: fields.value.ok_or_else(|| lacks("value"))?,
             version: version()?,
@@ -285,7 +322,7 @@ fn body(fields: Fields<'_>) -> Result<ReplyBody, UnreadableReply> {
         "cas_ok" => ReplyBody::CasOk { version: version()? },
         "status_ok" => {
             fields.role.as_ref().ok_or_else(|| lacks("role"))?;
-            fields.term.ok_or_else(|| lacks("term"))?;
+            fields.era().ok_or_else(|| lacks("term` or `epoch"))?;
             ReplyBody::StatusOk {
                 leader: fields.leader.map(|Named(id)| id),
                 committed: Version(fields.committed.ok_or_else(|| lacks("committed"))?),
@@ -317,7 +354,7 @@ mod tests {
         node: Some(NodeId(2)),
         incarnation: Some(Incarnation(3)),
         role: Some(Role::Leader),
-        term: Some(4),
+        era: Some(Era::Term(4)),
     };
 
     fn encoded(body: ReplyBody) -> String {

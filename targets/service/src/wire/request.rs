@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use splitbrain_consensus::NodeId;
+use splitbrain_consensus::{NodeId, Version};
 
 use super::error_codes::ErrorCode;
 use super::names::Named;
@@ -24,6 +24,12 @@ pub struct Request<'a> {
 /// What a client can ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestBody<'a> {
+    /// Begin a session on this connection, or go on with one that was served elsewhere. A node that does not know of
+    /// sessions takes every client in.
+    Connect {
+        /// The highest version that the client has seen in its session; 0 in a new one.
+        last_seen: Version,
+    },
     /// The value of a register.
     Read {
         /// Which register.
@@ -62,10 +68,10 @@ pub enum RequestBody<'a> {
 }
 
 impl RequestBody<'_> {
-    /// Whether this is a read, which has no effect whatever becomes of it.
+    /// Whether this is a read, or another request that has no effect whatever becomes of it.
     #[must_use]
     pub fn is_read(&self) -> bool {
-        matches!(self, Self::Read { .. } | Self::Status)
+        matches!(self, Self::Read { .. } | Self::Status | Self::Connect { .. })
     }
 }
 
@@ -113,6 +119,8 @@ struct Fields<'a> {
     members: Option<Vec<Named>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<Named>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_seen: Option<u64>,
 }
 
 /// Reads a line, without its newline, as a request.
@@ -153,6 +161,7 @@ fn body(fields: Fields<'_>) -> Result<RequestBody<'_>, (ErrorCode, String)> {
         read_mode,
         members,
         target,
+        last_seen,
     } = fields;
     let lacks = |field| {
         (
@@ -161,6 +170,9 @@ fn body(fields: Fields<'_>) -> Result<RequestBody<'_>, (ErrorCode, String)> {
         )
     };
     Ok(match kind.as_ref() {
+        "connect" => RequestBody::Connect {
+            last_seen: Version(last_seen.ok_or_else(|| lacks("last_seen"))?),
+        },
         "read" => RequestBody::Read {
             key: key.ok_or_else(|| lacks("key"))?,
             read_mode,
@@ -221,6 +233,10 @@ pub fn encode_request(out: &mut Vec<u8>, request: &Request<'_>) {
         ..Fields::default()
     };
     let kind = match &request.body {
+        RequestBody::Connect { last_seen } => {
+            fields.last_seen = Some(last_seen.0);
+            "connect"
+        }
         RequestBody::Read { key, read_mode } => {
             (fields.key, fields.read_mode) = (Some(*key), read_mode.as_deref().map(Cow::Borrowed));
             "read"
@@ -319,6 +335,9 @@ mod tests {
     fn bodies() -> impl Strategy<Value = RequestBody<'static>> {
         let node = (1..=u16::MAX).prop_map(NodeId);
         prop_oneof![
+            any::<u64>().prop_map(|zxid| RequestBody::Connect {
+                last_seen: Version(zxid)
+            }),
             (any::<u64>(), any::<Option<String>>()).prop_map(|(key, mode)| RequestBody::Read {
                 key,
                 read_mode: mode.map(Cow::Owned)
