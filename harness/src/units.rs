@@ -51,7 +51,11 @@ impl FromStr for Span {
         if !(0.0..=SPAN_MAX_SECONDS).contains(&seconds) {
             return Err(format!("`{text}` lies outside 0 to 1 year"));
         }
-        Ok(Self(Duration::from_secs_f64(seconds)))
+        let millis = seconds * 1e3;
+        if (millis - millis.round()).abs() > 1e-6 {
+            return Err(format!("`{text}` is no whole number of milliseconds"));
+        }
+        Ok(Self(Duration::from_millis(millis.round() as u64)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use splitbrain::simulate::{Campaign, Finding, SeedFailure, Watcher, hunt, named};
+use splitbrain::simulate::{Campaign, Finding, Watcher, hunt, named};
 use splitbrain_systems::systems;
 
 struct Unwatched;
@@ -27,6 +27,7 @@ fn splitbrain(args: &[&str]) -> Output {
 fn clean_seeds_break_nothing() {
     let finding = hunt_raft(None, 0..300);
     assert!(finding.caught.is_none(), "{:#?}", finding.caught);
+    assert_eq!(finding.without_verdict, None);
     assert_eq!(finding.seeds, 300);
     assert!(finding.answers > 100_000 && finding.faults > 3_000, "{finding:?}");
 }
@@ -50,11 +51,7 @@ fn planted_bugs_are_caught() {
     for name in WIDE {
         assert!(planted.contains(&name), "{name} is no mutant any more");
         let finding = hunt_raft(Some(name), 0..300);
-        let caught = finding.caught.unwrap_or_else(|| panic!("{name} escaped"));
-        assert!(
-            !matches!(caught.failure, SeedFailure::Unknown(_)),
-            "{name}: {caught:?}"
-        );
+        assert!(finding.caught.is_some(), "{name} escaped");
     }
 }
 

@@ -272,6 +272,7 @@ mod tests {
             start_ns,
             end_ns,
             culprit,
+            counts_as: None,
         }
     }
 

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 /// The verdict of a whole run. In ascending order of precedence: a later one outranks the earlier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunVerdict {
     /// Every claim held, and enough was at stake to say so.
     Pass,
     /// A budget was spent, or too little was tested.
+    #[default]
     Unknown,
     /// The harness or the host failed.
     HarnessError,
@@ -146,6 +147,9 @@ pub struct CounterexampleOp {
     pub end_ns: Option<u64>,
     /// Whether this is the op that cannot be explained.
     pub culprit: bool,
+    /// How the op counts for less than was recorded, where it does: a counterexample of fewer demands is one as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts_as: Option<String>,
 }
 
 /// The smallest sub-history found that breaks the claim.
@@ -164,7 +168,7 @@ pub struct Counterexample {
 }
 
 /// The whole of `results.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     /// The verdict.
     pub verdict: RunVerdict,

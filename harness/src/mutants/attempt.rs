@@ -1,5 +1,6 @@
 //! One attempt to catch a planted bug.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -77,18 +78,11 @@ impl<'a> Hunter<'a> {
             caught: None,
             without_verdict: None,
         };
-        if let Some(caught) = finding.caught {
-            let anomaly = simulate::anomaly(&caught.failure);
-            match caught.failure {
-                simulate::SeedFailure::Unknown(reason) => attempt.without_verdict = Some(reason),
-                _ => {
-                    attempt.caught = Some(Caught {
-                        anomaly,
-                        after: caught.after,
-                    });
-                }
-            }
-        }
+        attempt.without_verdict = finding.without_verdict.map(|(_, reason)| reason);
+        attempt.caught = finding.caught.map(|caught| Caught {
+            anomaly: simulate::anomaly(&caught.failure),
+            after: caught.after,
+        });
         Ok(attempt)
     }
 
@@ -109,8 +103,14 @@ impl<'a> Hunter<'a> {
         let mut load_before = Duration::ZERO;
         for run in 0..runs {
             let seed = self.first_seed(number) + u64::from(run);
-            let results = self.run(target, seed)?;
             attempt.runs += 1;
+            let results = match self.run(target, seed) {
+                Ok(results) => results,
+                Err(failure) => {
+                    attempt.without_verdict = Some(failure.to_string());
+                    continue;
+                }
+            };
             match results.verdict {
                 RunVerdict::Violation => {
                     attempt.caught = Some(caught(&results, load_before));
@@ -149,6 +149,11 @@ impl<'a> Hunter<'a> {
             command.args(["--mutant", &mutant]);
         }
         command.args(target.mutant.map_or(&[][..], |mutant| mutant.args));
+        // What the user has set for runs of their own is no part of a recipe.
+        let ours = |name: &OsString| name.to_string_lossy().starts_with("SPLITBRAIN_");
+        for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
+            command.env_remove(name);
+        }
         die_with_parent(&mut command);
         let output = command
             .output()

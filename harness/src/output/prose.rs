@@ -6,6 +6,10 @@ use super::Table;
 
 const NS_PER_MS: f64 = 1e6;
 
+/// Why an op can be shown as less than was recorded.
+const WEAKENED: &str = "pending: it had not returned when the last op here did, and is not needed to have; the write of \
+                        a cas: what it expected is not needed either";
+
 /// The ops of a counterexample, with times in milliseconds since the first of them.
 #[must_use]
 pub fn counterexample(example: &Counterexample, width: usize) -> String {
@@ -27,10 +31,16 @@ pub fn counterexample(example: &Counterexample, width: usize) -> String {
             example.read_mode, example.model, example.key
         )
     };
+    let weakened = example.ops.iter().any(|op| op.counts_as.is_some());
     format!(
-        "{heading}\n{}\n\n{}",
+        "{heading}\n{}\n\n{}{}",
         wrap(&example.reason, width),
-        table.render(width)
+        table.render(width),
+        if weakened {
+            wrap(WEAKENED, width) + "\n"
+        } else {
+            String::new()
+        }
     )
 }
 
@@ -40,10 +50,10 @@ fn row(op: &CounterexampleOp, zero: u64) -> Vec<String> {
         ("info", _) | (_, None) => "never".to_owned(),
         (_, Some(end)) => ms(end),
     };
-    let text = if op.outcome == "ok" {
-        op.text.clone()
-    } else {
-        format!("{} ({})", op.text, op.outcome)
+    let text = match (&op.counts_as, op.outcome.as_str()) {
+        (Some(counts_as), _) => format!("{} ({counts_as})", op.text),
+        (None, "ok") => op.text.clone(),
+        (None, outcome) => format!("{} ({outcome})", op.text),
     };
     let mark = if op.culprit { "✗" } else { "" };
     vec![
@@ -84,6 +94,7 @@ mod tests {
             start_ns,
             end_ns,
             culprit,
+            counts_as: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use splitbrain_reports::results::{Claim, Fault, Results};
+use splitbrain_reports::results::{Claim, ClaimVerdict, Fault, Results};
 
 use super::prose::wrap;
 use super::{Table, claim_glyph, counterexample, run_badge};
@@ -73,7 +73,7 @@ fn claims(claims: &[Claim]) -> Table {
         table.row(vec![
             format!("{} {}", claim_glyph(claim.verdict), claim.read_mode),
             format!("{}{}", claim.claim, if claim.claim_overridden { "*" } else { "" }),
-            claim.strongest_model.clone().unwrap_or_else(|| "none".to_owned()),
+            strongest(claim),
             format!("{:.0}", claim.staleness.stale_per_million),
             millis(claim.staleness.ms_behind_max),
             millis(claim.read_latency_ms.p50),
@@ -81,6 +81,14 @@ fn claims(claims: &[Claim]) -> Table {
         ]);
     }
     table
+}
+
+fn strongest(claim: &Claim) -> String {
+    match (&claim.strongest_model, claim.verdict) {
+        (Some(model), _) => model.clone(),
+        (None, ClaimVerdict::Unknown) => "not known".to_owned(),
+        (None, _) => "none".to_owned(),
+    }
 }
 
 /// Milliseconds with their unit, in at most six columns below a day.
@@ -145,7 +153,7 @@ fn whereabouts(results: &Results, folder: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use splitbrain_reports::results::{ClaimVerdict, LatencyMs, OpCounts, RunVerdict, StalenessFigures};
+    use splitbrain_reports::results::{LatencyMs, OpCounts, RunVerdict, StalenessFigures};
 
     use super::*;
 

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use splitbrain_checker::consistency::{Consistency, check_consistency};
-use splitbrain_checker::counterexample;
+use splitbrain_checker::counterexample::{self, Weakening};
 use splitbrain_checker::history::{Action, History, Op, Outcome, ReadModeId};
 use splitbrain_checker::linearizable::{Options, Verdict};
 use splitbrain_checker::staleness::{ReadStaleness, Staleness, staleness};
@@ -22,8 +22,10 @@ use crate::test_file::Test;
 /// What the checkers found.
 #[derive(Clone, Debug)]
 pub struct Judgement {
-    /// One for each read mode.
+    /// One for each read mode; and one more where those that claim linearizability did not keep it together.
     pub claims: Vec<Claim>,
+    /// How many read modes were judged together.
+    pub judged_together: usize,
     /// The counterexample of the first broken claim.
     pub counterexample: Option<Counterexample>,
     /// The stale reads of all modes, by their positions in the whole history.
@@ -42,6 +44,7 @@ pub fn judge(test: &Test, history: &History, latencies: &Latencies) -> Result<Ju
     let started = Instant::now();
     let mut judgement = Judgement {
         claims: Vec::new(),
+        judged_together: 0,
         counterexample: None,
         stale_reads: Vec::new(),
         check_time: Duration::ZERO,
@@ -82,8 +85,10 @@ pub fn judge(test: &Test, history: &History, latencies: &Latencies) -> Result<Ju
             read_latency_ms: latency_ms(latencies.reads(index)),
         });
     }
-    let joint = judge_together(history, &mut judgement.claims, test.check_time_limit.0);
-    judgement.counterexample = judgement.counterexample.or(joint);
+    let joint = judge_together(history, &judgement.claims, test.check_time_limit.0);
+    judgement.judged_together = joint.modes;
+    judgement.claims.extend(joint.claim);
+    judgement.counterexample = judgement.counterexample.or(joint.counterexample);
     judgement.stale_reads.sort_by_key(|read| read.op_index);
     judgement.check_time = started.elapsed();
     Ok(judgement)
@@ -162,7 +167,7 @@ pub fn latency_ms(latency: Quantiles) -> LatencyMs {
     }
 }
 
-fn figures(staleness: &Staleness) -> StalenessFigures {
+pub(super) fn figures(staleness: &Staleness) -> StalenessFigures {
     let summary = staleness.summary();
     StalenessFigures {
         reads: summary.reads,
@@ -226,6 +231,7 @@ pub fn counterexample(
             evidence.op.completed_ns
         },
         culprit: evidence.index == found.culprit,
+        counts_as: evidence.weakened.map(|weakening| counts_as(weakening).to_owned()),
     });
     Counterexample {
         read_mode: read_mode.to_owned(),
@@ -233,6 +239,14 @@ pub fn counterexample(
         key: found.key.0,
         reason: found.reason.clone(),
         ops: ops.collect(),
+    }
+}
+
+fn counts_as(weakening: Weakening) -> &'static str {
+    match weakening {
+        Weakening::AsWrite => "the write of a cas",
+        Weakening::Pending => "pending",
+        Weakening::AsPendingWrite => "the write of a pending cas",
     }
 }
 

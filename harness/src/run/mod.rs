@@ -6,8 +6,8 @@
 //!                         of its own  heal, drain                           mode
 //! ```
 //!
-//! Once the run's folder exists, nothing that fails makes the run give up: it goes on to judge what was recorded,
-//! and the failure becomes part of the verdict.
+//! Once the cluster is built, nothing that fails makes the run give up: it goes on to judge what was recorded, and the
+//! failure becomes part of the verdict. A run that cannot begin leaves a `results.json` that says why.
 
 pub mod evidence;
 pub mod judge;
@@ -107,7 +107,10 @@ fn inside(test: &Test, json: bool) -> Result<Exit> {
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| cluster::host("starting the runtime", &error))?;
-    let recorded = runtime.block_on(record(test, &folder))?;
+    let recorded = runtime.block_on(record(test, &folder)).inspect_err(|failure| {
+        // There is nothing to judge; the folder still says why. That this fails too would be no news.
+        let _ = write::write_results(&folder, &abandoned(test, failure));
+    })?;
     let interrupted = recorded.after.interrupted;
     let (results, unwritten) = conclude(test, &folder, &recorded)?;
     if json {
@@ -119,9 +122,9 @@ fn inside(test: &Test, json: bool) -> Result<Exit> {
     for failure in &unwritten {
         output::note(&format!("error: {failure}"));
     }
-    // A signal may have come while the run was judged.
+    // A signal may have come while the run was judged. A violation that was found all the same outranks it.
     let interrupted = interrupted.or(*recorded.interrupts.borrow());
-    Ok(interrupted.unwrap_or_else(|| exit(results.verdict)))
+    Ok(exit(results.verdict).worst(interrupted.unwrap_or(Exit::Pass)))
 }
 
 fn exit(verdict: RunVerdict) -> Exit {
@@ -130,6 +133,22 @@ fn exit(verdict: RunVerdict) -> Exit {
         RunVerdict::Unknown => Exit::Unknown,
         RunVerdict::HarnessError => Exit::Host,
         RunVerdict::Violation => Exit::Violation,
+    }
+}
+
+/// The results of a run that could not begin.
+fn abandoned(test: &Test, failure: &Failure) -> Results {
+    Results {
+        verdict: RunVerdict::HarnessError,
+        reason: failure.to_string(),
+        seed: test.seed,
+        command: test.command.clone(),
+        system: test.system.clone(),
+        era: catalog::system(&test.system).map_or_else(|_| String::new(), |system| system.era().to_owned()),
+        nodes: test.nodes.clone(),
+        observers: test.observers,
+        faults_scheduled: test.schedule.events.len(),
+        ..Results::default()
     }
 }
 
@@ -251,7 +270,7 @@ fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<(Res
         load_seconds,
         ops: write::op_counts(history, load_seconds),
         latency_ms: judge::latency_ms(after.latencies.all()),
-        notes: notes(test, recorded, history, &warnings),
+        notes: notes(test, recorded, history, &warnings, judgement.judged_together),
         claims: judgement.claims,
         faults_scheduled: test.schedule.events.len(),
         faults,
@@ -281,6 +300,7 @@ fn notes(
     recorded: &Recorded,
     history: &History,
     warnings: &[splitbrain_checker::history::Warning],
+    judged_together: usize,
 ) -> Vec<String> {
     let Recorded {
         after,
@@ -290,6 +310,11 @@ fn notes(
         ..
     } = recorded;
     let mut notes = vec![evidence::note(history, &log.faults())];
+    if judged_together > 0 {
+        notes.push(format!(
+            "the {judged_together} read modes that kept linearizability one by one were also judged together"
+        ));
+    }
     if test.rate.is_some() {
         let waits = after.latencies.waits();
         notes.push(format!(

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use splitbrain_checker::consistency::Consistency;
-use splitbrain_checker::counterexample;
 use splitbrain_checker::history::{Action, History, ReadModeId};
-use splitbrain_reports::results::{Claim, ClaimVerdict, Counterexample};
+use splitbrain_checker::staleness::staleness;
+use splitbrain_reports::results::{Claim, ClaimVerdict, Counterexample, LatencyMs};
 
 use super::judge;
 
@@ -16,55 +16,62 @@ pub fn part(history: &History, wanted: impl Fn(ReadModeId) -> bool) -> History {
     history.filter(|op| op.action != Action::Read || op.read_mode.is_some_and(&wanted))
 }
 
+/// What judging several modes together found.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Joint {
+    /// How many modes were judged together; 0 if fewer than two claims of linearizability held one by one.
+    pub(super) modes: usize,
+    /// The claim that they make together, where it did not hold.
+    pub(super) claim: Option<Claim>,
+    /// Its counterexample.
+    pub(super) counterexample: Option<Counterexample>,
+}
+
 /// Judges together the modes whose claims of linearizability held one by one; `claims` are in the order of the
-/// history's read modes. What that finds goes to one claim: to that of the read which cannot be explained, where
-/// there is one. Returns the counterexample.
-pub(super) fn judge_together(
-    history: &History,
-    claims: &mut [Claim],
-    time_limit: Duration,
-) -> Option<Counterexample> {
+/// history's read modes. Where that does not hold none of them is to blame alone, so it is a claim of its own.
+pub(super) fn judge_together(history: &History, claims: &[Claim], time_limit: Duration) -> Joint {
     let held: Vec<usize> = (0..claims.len())
         .filter(|at| claims[*at].verdict == ClaimVerdict::Valid)
         .filter(|at| claims[*at].claim == Consistency::Linearizable.name())
         .collect();
     if held.len() < 2 {
-        return None;
+        return Joint::default();
+    }
+    let part = part(history, |mode| held.contains(&usize::from(mode.0)));
+    let verdict = judge::verdict(&part, Consistency::Linearizable, time_limit);
+    let mut joint = Joint {
+        modes: held.len(),
+        ..Joint::default()
+    };
+    if verdict.is_valid() {
+        return joint;
     }
     let names: Vec<&str> = held.iter().map(|at| claims[*at].read_mode.as_str()).collect();
     let names = names.join(" + ");
-    let part = part(history, |mode| held.contains(&usize::from(mode.0)));
-    let verdict = judge::verdict(&part, Consistency::Linearizable, time_limit);
-    if verdict.is_valid() {
-        return None;
-    }
-    let found = verdict.counterexample();
-    let blamed = found.and_then(read_mode_of_culprit);
-    let claim = &mut claims[blamed.filter(|at| held.contains(at)).unwrap_or(held[0])];
-    claim.verdict = judge::claim_verdict(&verdict);
-    claim.reason = format!("{names} together: {}", judge::reason(&verdict, &part));
-    claim.strongest_model = judge::strongest(&part, Consistency::Linearizable, &verdict, time_limit)
-        .map(|model| model.name().to_owned());
-    found.map(|found| judge::counterexample(found, &names, Consistency::Linearizable))
-}
-
-/// The index of the read mode by which the op was read that cannot be explained.
-fn read_mode_of_culprit(found: &counterexample::Counterexample) -> Option<usize> {
-    let culprit = found
-        .ops
-        .iter()
-        .find(|evidence| evidence.index == found.culprit)?;
-    let mode = culprit
-        .op
-        .read_mode
-        .filter(|_| culprit.op.action == Action::Read)?;
-    Some(usize::from(mode.0))
+    let strongest = judge::strongest(&part, Consistency::Linearizable, &verdict, time_limit);
+    let counterexample = verdict.counterexample();
+    joint.counterexample =
+        counterexample.map(|found| judge::counterexample(found, &names, Consistency::Linearizable));
+    joint.claim = Some(Claim {
+        system: claims[held[0]].system.clone(),
+        read_mode: names,
+        claim: Consistency::Linearizable.name().to_owned(),
+        claim_overridden: held.iter().any(|at| claims[*at].claim_overridden),
+        promise: "these read modes show one register: one order of all ops explains the reads of all of them"
+            .into(),
+        verdict: judge::claim_verdict(&verdict),
+        reason: format!("together: {}", judge::reason(&verdict, &part)),
+        strongest_model: strongest.map(|model| model.name().to_owned()),
+        staleness: judge::figures(&staleness(&part)),
+        read_latency_ms: LatencyMs::default(),
+    });
+    joint
 }
 
 #[cfg(test)]
 mod tests {
     use splitbrain_checker::history::{Key, Op, Outcome, ProcessId, Value};
-    use splitbrain_reports::results::{LatencyMs, StalenessFigures};
+    use splitbrain_reports::results::StalenessFigures;
 
     use super::*;
 
@@ -122,22 +129,21 @@ mod tests {
             let alone = history.for_read_mode(ReadModeId(mode));
             assert!(judge::verdict(&alone, Consistency::Linearizable, NO_LIMIT).is_valid());
         }
-        let mut claims = [claim("log", "linearizable"), claim("lease", "linearizable")];
-        let found = judge_together(&history, &mut claims, NO_LIMIT).unwrap();
+        let claims = [claim("log", "linearizable"), claim("lease", "linearizable")];
+        let joint = judge_together(&history, &claims, NO_LIMIT);
+        let (broken, found) = (joint.claim.unwrap(), joint.counterexample.unwrap());
         assert_eq!((found.read_mode.as_str(), found.ops.len()), ("log + lease", 3));
-        let broken: Vec<&Claim> = claims
-            .iter()
-            .filter(|claim| claim.verdict == ClaimVerdict::Invalid)
-            .collect();
-        assert_eq!(broken.len(), 1);
-        assert!(broken[0].reason.starts_with("log + lease together: "));
-        assert_ne!(broken[0].strongest_model.as_deref(), Some("linearizable"));
+        assert_eq!(
+            (broken.read_mode.as_str(), broken.verdict),
+            ("log + lease", ClaimVerdict::Invalid)
+        );
+        assert!(broken.reason.starts_with("together: "));
+        assert_ne!(broken.strongest_model.as_deref(), Some("linearizable"));
     }
 
     #[test]
     fn a_mode_that_claims_less_is_not_held_to_the_order_of_the_others() {
-        let mut claims = [claim("log", "linearizable"), claim("leader-local", "legal")];
-        assert_eq!(judge_together(&history(), &mut claims, NO_LIMIT), None);
-        assert!(claims.iter().all(|claim| claim.verdict == ClaimVerdict::Valid));
+        let claims = [claim("log", "linearizable"), claim("leader-local", "legal")];
+        assert_eq!(judge_together(&history(), &claims, NO_LIMIT), Joint::default());
     }
 }

@@ -74,7 +74,7 @@ fn with_verdict(claims: &[Claim], verdict: ClaimVerdict) -> Vec<&Claim> {
 
 #[cfg(test)]
 mod tests {
-    use splitbrain_reports::results::{LatencyMs, OpCounts, StalenessFigures};
+    use splitbrain_reports::results::{LatencyMs, StalenessFigures};
 
     use super::*;
 
@@ -151,23 +151,7 @@ mod tests {
         let results = |verdict| Results {
             verdict,
             reason: "as judged".into(),
-            seed: 1,
-            command: String::new(),
-            system: "raft".into(),
-            era: "term".into(),
-            mutant: None,
-            nodes: Vec::new(),
-            observers: 0,
-            first_ok_ms: None,
-            load_seconds: 1.0,
-            ops: OpCounts::default(),
-            latency_ms: LatencyMs::default(),
-            claims: Vec::new(),
-            faults_scheduled: 0,
-            faults: Vec::new(),
-            counterexample: None,
-            notes: Vec::new(),
-            check_ms: 0.0,
+            ..Results::default()
         };
         for (before, after) in [
             (RunVerdict::Pass, RunVerdict::HarnessError),

@@ -37,9 +37,9 @@ pub fn simulate(options: &SimulateOptions) -> Result<Exit> {
         false => report::text(&campaign, &finding, output::width()),
     };
     output::print(&text);
-    Ok(if finding.caught.is_some() {
-        Exit::Violation
-    } else {
-        Exit::Pass
+    Ok(match (&finding.caught, &finding.without_verdict) {
+        (Some(_), _) => Exit::Violation,
+        (None, Some(_)) => Exit::Unknown,
+        (None, None) => Exit::Pass,
     })
 }

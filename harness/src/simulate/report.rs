@@ -52,7 +52,6 @@ pub fn anomaly(failure: &SeedFailure) -> String {
         SeedFailure::Protocol(Failure::Stuck(_)) => "no progress".to_owned(),
         SeedFailure::Claim(example) => format!("not {}", example.model),
         SeedFailure::Protocol(Failure::Panicked(_)) => "assertion".to_owned(),
-        SeedFailure::Unknown(_) => "unknown".to_owned(),
     }
 }
 
@@ -77,7 +76,16 @@ pub(super) fn text(campaign: &Campaign, finding: &Finding, width: usize) -> Stri
         "{:.0} virtual seconds in {:.1} s: {speed:.0} virtual seconds a second on each core",
         finding.virtual_seconds, finding.real_seconds
     );
+    if let Some((seed, reason)) = &finding.without_verdict {
+        let count = finding.undecided;
+        let replay = campaign.replay_command(*seed);
+        let _ = writeln!(
+            text,
+            "{count} seeds could not be judged, first {seed}: {reason}\nto replay it: {replay}"
+        );
+    }
     match &finding.caught {
+        None if finding.undecided > 0 => text.push_str("no other seed broke an invariant or a claim\n"),
         None => text.push_str("no invariant was broken, every claim held, and every run made progress\n"),
         Some(caught) => {
             let _ = writeln!(text, "{} of {} seeds failed\n", finding.failed, finding.seeds);
@@ -91,8 +99,7 @@ fn failure_text(campaign: &Campaign, caught: &Caught, width: usize) -> String {
     let mut text = format!("seed {}: {}\n", caught.seed, anomaly(&caught.failure));
     match &caught.failure {
         SeedFailure::Protocol(Failure::Invariant(broken)) => text += &broken.what,
-        SeedFailure::Protocol(Failure::Stuck(what) | Failure::Panicked(what))
-        | SeedFailure::Unknown(what) => text += what,
+        SeedFailure::Protocol(Failure::Stuck(what) | Failure::Panicked(what)) => text += what,
         SeedFailure::Claim(example) => text += &output::counterexample(example, width),
     }
     let outcome = &caught.outcome;
@@ -140,8 +147,7 @@ pub(super) fn json(campaign: &Campaign, finding: &Finding) -> String {
             "anomaly": anomaly(&caught.failure),
             "what": match &caught.failure {
                 SeedFailure::Protocol(Failure::Invariant(broken)) => broken.what.clone(),
-                SeedFailure::Protocol(Failure::Stuck(what) | Failure::Panicked(what))
-                        | SeedFailure::Unknown(what) => what.clone(),
+                SeedFailure::Protocol(Failure::Stuck(what) | Failure::Panicked(what)) => what.clone(),
                 SeedFailure::Claim(example) => example.reason.clone(),
             },
             "replay": campaign.replay_command(caught.seed),
@@ -153,7 +159,12 @@ pub(super) fn json(campaign: &Campaign, finding: &Finding) -> String {
         "nodes": campaign.nodes,
         "seeds": finding.seeds,
         "failed": finding.failed,
-        "verdict": if finding.caught.is_some() { "violation" } else { "pass" },
+        "undecided": finding.undecided,
+        "verdict": match (&finding.caught, &finding.without_verdict) {
+            (Some(_), _) => "violation",
+            (None, Some(_)) => "unknown",
+            (None, None) => "pass",
+        },
         "virtual_seconds": finding.virtual_seconds,
         "real_seconds": finding.real_seconds,
         "virtual_seconds_per_core_second": finding.virtual_seconds / finding.worker_seconds.max(1e-9),

@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 use std::ops::Range;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, Once};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ pub(super) const RATE_DEFAULT: u32 = 300;
 thread_local! {
     /// Where this thread last panicked.
     static LAST_PANIC: Cell<Option<String>> = const { Cell::new(None) };
+    /// Whether this thread simulates: a panic is then caught, and told as a finding.
+    static SIMULATES: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What all seeds of a hunt have in common.
@@ -46,8 +48,6 @@ pub enum SeedFailure {
     Protocol(Failure),
     /// A claim was broken.
     Claim(Box<Counterexample>),
-    /// The checker came to no verdict.
-    Unknown(String),
 }
 
 /// A seed that failed.
@@ -70,6 +70,10 @@ pub struct Finding {
     pub seeds: u64,
     /// Seeds that failed.
     pub failed: u64,
+    /// Seeds on whose history the checker came to no verdict.
+    pub undecided: u64,
+    /// The lowest of these that was run, and why.
+    pub without_verdict: Option<(u64, String)>,
     /// The lowest seed that failed, of those that were run.
     pub caught: Option<Caught>,
     /// Virtual time over all seeds, seconds.
@@ -145,8 +149,8 @@ impl Campaign {
         2 * 1_000_000 * threads as u64 / u64::from(self.rate)
     }
 
-    /// Runs one seed.
-    fn run(&self, seed: u64) -> (Outcome, Option<SeedFailure>) {
+    /// Runs one seed. The second part is how it failed, if it did, or why nobody knows.
+    fn run(&self, seed: u64) -> (Outcome, Result<Option<SeedFailure>, String>) {
         let workbench = Workbench::draw(&self.system, self.nodes, seed);
         let config = SimConfig {
             nodes: workbench.nodes,
@@ -154,17 +158,19 @@ impl Campaign {
             think_us_max: self.think_us_max(workbench.threads),
             ..self.config.clone()
         };
+        SIMULATES.set(true);
         let (mut outcome, history) = (self.system.run)(seed, &config, self.mutant, &workbench);
+        SIMULATES.set(false);
         if let (Some(Failure::Panicked(what)), Some(place)) = (&mut outcome.failure, LAST_PANIC.take()) {
             *what = format!("{what} ({place})");
         }
         if let Some(failure) = outcome.failure.clone() {
-            return (outcome, Some(SeedFailure::Protocol(failure)));
+            return (outcome, Ok(Some(SeedFailure::Protocol(failure))));
         }
         let failure = match judge(&history, &workbench.read_modes) {
-            Judgement::Kept => None,
-            Judgement::Broken(counterexample) => Some(SeedFailure::Claim(counterexample)),
-            Judgement::Unknown(reason) => Some(SeedFailure::Unknown(reason)),
+            Judgement::Kept => Ok(None),
+            Judgement::Broken(counterexample) => Ok(Some(SeedFailure::Claim(counterexample))),
+            Judgement::Unknown(reason) => Err(reason),
         };
         (outcome, failure)
     }
@@ -178,24 +184,20 @@ pub fn hunt(campaign: &Campaign, seeds: Range<u64>, watcher: &impl Watcher) -> F
     let finding = Mutex::new(Finding::default());
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let workers = campaign.workers.unwrap_or(cores).max(1);
-    // A core that panics is a finding, and told as one.
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|info| {
-        LAST_PANIC.set(info.location().map(ToString::to_string));
-    }));
+    note_panics();
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
+                    let take = |seed| (seed < seeds.end).then(|| seed + 1);
+                    let Ok(seed) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) else {
                         break;
-                    }
+                    };
                     let began = Instant::now();
                     let (outcome, failure) = campaign.run(seed);
                     let mut finding = finding.lock().expect("no worker panics while it holds the lock");
                     finding.worker_seconds += began.elapsed().as_secs_f64();
-                    if failure.is_some() && !campaign.keep_going {
+                    if matches!(failure, Ok(Some(_))) && !campaign.keep_going {
                         stop.store(true, Ordering::Relaxed);
                     }
                     finding.note(seed, outcome, failure, started.elapsed());
@@ -204,7 +206,6 @@ pub fn hunt(campaign: &Campaign, seeds: Range<u64>, watcher: &impl Watcher) -> F
             });
         }
     });
-    std::panic::set_hook(hook);
     let mut finding = finding
         .into_inner()
         .expect("no worker panics while it holds the lock");
@@ -212,15 +213,49 @@ pub fn hunt(campaign: &Campaign, seeds: Range<u64>, watcher: &impl Watcher) -> F
     finding
 }
 
+/// Has panics of simulations noted, for the finding that each of them becomes, and all others told as ever.
+fn note_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let tell = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            LAST_PANIC.set(info.location().map(ToString::to_string));
+            if !SIMULATES.get() {
+                tell(info);
+            }
+        }));
+    });
+}
+
 impl Finding {
-    fn note(&mut self, seed: u64, mut outcome: Outcome, failure: Option<SeedFailure>, after: Duration) {
+    fn note(
+        &mut self,
+        seed: u64,
+        mut outcome: Outcome,
+        failure: Result<Option<SeedFailure>, String>,
+        after: Duration,
+    ) {
         self.seeds += 1;
         self.virtual_seconds += outcome.stats.virtual_us as f64 / 1e6;
         self.answers += outcome.stats.answers;
         self.elections += outcome.stats.elections;
         self.faults += outcome.faults.len() as u64;
         self.trace = outcome.trace.take();
-        let Some(failure) = failure else { return };
+        let failure = match failure {
+            Ok(None) => return,
+            Ok(Some(failure)) => failure,
+            Err(reason) => {
+                self.undecided += 1;
+                if self
+                    .without_verdict
+                    .as_ref()
+                    .is_none_or(|(first, _)| seed < *first)
+                {
+                    self.without_verdict = Some((seed, reason));
+                }
+                return;
+            }
+        };
         self.failed += 1;
         if self.caught.as_ref().is_none_or(|caught| seed < caught.seed) {
             self.caught = Some(Caught {

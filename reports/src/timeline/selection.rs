@@ -189,6 +189,7 @@ mod tests {
     fn results(culprit: u64) -> Results {
         let op = CounterexampleOp {
             index: culprit,
+            counts_as: None,
             process: 0,
             text: "read -> 1".into(),
             outcome: "ok".into(),

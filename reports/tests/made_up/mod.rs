@@ -650,6 +650,7 @@ fn counterexample(history: &History, staleness: &[ReadStaleness]) -> Option<Coun
             start_ns: op.invoked_ns,
             end_ns: op.completed_ns.filter(|_| op.outcome != Outcome::Info),
             culprit: at == culprit,
+            counts_as: None,
         }
     };
     Some(Counterexample {
