@@ -1,6 +1,7 @@
 //! The command line.
 
 mod check;
+mod doctor;
 mod list;
 mod options;
 mod report;
@@ -30,7 +31,7 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 pass, 1 violation of a claim, 2 usage or configuration error, 3 unknown, 4 the harness or the host \
-failed, 130 and 143 interrupted.";
+failed, 5 `doctor` found something missing, 130 and 143 interrupted.";
 
 const VARIABLES: &str = "\
 Each of these options can also be set by a variable, --time-limit by SPLITBRAIN_TIME_LIMIT, and in a TOML file, by \
@@ -49,6 +50,8 @@ enum Command {
     Simulate(SimulateOptions),
     /// Run a system's planted bugs, and see whether each is caught
     Mutants(MutantsOptions),
+    /// Find out which faults this host allows, and what mends the rest
+    Doctor(doctor::DoctorArgs),
     /// List what can be chosen by name
     List(list::ListArgs),
     /// Print completions for a shell
@@ -114,6 +117,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Report(args) => report::report(&args).map(ExitCode::from),
         Command::Simulate(options) => simulate::simulate(&options).map(ExitCode::from),
         Command::Mutants(options) => mutants::mutants(&options).map(ExitCode::from),
+        Command::Doctor(args) => doctor::doctor(&args).map(ExitCode::from),
         Command::List(args) => {
             list::list(&args);
             Ok(Exit::Pass.into())
