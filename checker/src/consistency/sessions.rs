@@ -32,7 +32,12 @@ impl Side {
 
 /// The first violation of any of the four.
 pub(super) fn all(known: &Known<'_>) -> Option<Counterexample> {
-    let guarantees = [monotonic_reads, read_your_writes, monotonic_writes, writes_follow_reads];
+    let guarantees = [
+        monotonic_reads,
+        read_your_writes,
+        monotonic_writes,
+        writes_follow_reads,
+    ];
     guarantees.into_iter().find_map(|guarantee| guarantee(known))
 }
 

@@ -227,7 +227,9 @@ impl Literal<'_> {
     fn holds(&self, model: Consistency) -> bool {
         self.legal()
             && match model {
-                Consistency::OrderedSequential => self.writes_in_order() && self.holds(Consistency::Sequential),
+                Consistency::OrderedSequential => {
+                    self.writes_in_order() && self.holds(Consistency::Sequential)
+                }
                 Consistency::Sequential => self.sessions_move_forward() && self.guarantee(model),
                 Consistency::Prefix => {
                     self.reads_see_growing_prefixes() && self.guarantee(Consistency::MonotonicReads)
