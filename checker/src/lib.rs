@@ -24,10 +24,13 @@
 //! - [`counterexample`]: the few ops that show a violation, what kind it is, and why, in prose.
 //! - [`consistency`]: weaker models, judged from the versions that ops report.
 //! - [`staleness`]: how far behind each read was, in versions and in time.
+//! - [`atomicity`]: how far the whole is from linearizable: the least Δ and the least k.
+//! - [`summary`]: all of that in a few figures for each read mode, to compare them by.
 //!
 //! This crate is pure: it has no processes and no async, and it reads no clock but to keep a search within its
 //! time limit. Whoever has a history can use it alone.
 
+pub mod atomicity;
 mod budget;
 pub mod consistency;
 pub mod counterexample;
@@ -37,6 +40,7 @@ mod ledger;
 pub mod linearizable;
 mod lower;
 pub mod staleness;
+pub mod summary;
 #[cfg(test)]
 mod testing;
 mod wing_gong;

@@ -418,7 +418,7 @@ fn a_session_that_goes_backward_over_two_keys_is_not_sequential() {
     );
     assert_eq!(
         strongest_model(&history, &Options::default()),
-        Some(Consistency::Legal)
+        Some(Consistency::Session)
     );
 }
 

@@ -137,16 +137,23 @@ pub(super) fn missing(known: &Known<'_>, model: Consistency) -> Option<UnknownRe
             first,
         })
     };
-    let version = || {
+    let version_if = |counts: &dyn Fn(&Op) -> bool| {
         lacks("the version of their value", &|op| {
-            known.ledger.version(op).is_none()
+            counts(op) && known.ledger.version(op).is_none()
         })
     };
+    let version = || version_if(&|_| true);
     let node = || lacks("the node that served them", &|op| op.served_by.is_none());
     let term = || lacks("the term of the node that served them", &|op| op.term.is_none());
     match model {
         Consistency::Linearizable | Consistency::Legal => None,
-        Consistency::OrderedSequential => version(),
+        Consistency::OrderedSequential
+        | Consistency::Sequential
+        | Consistency::Session
+        | Consistency::ReadYourWrites
+        | Consistency::WritesFollowReads => version(),
+        Consistency::Prefix | Consistency::MonotonicReads => version_if(&|op| written(op).is_none()),
+        Consistency::MonotonicWrites => version_if(&|op| written(op).is_some()),
         Consistency::MonotonicPerNode => version().or_else(node),
         Consistency::MonotonicPerLeader => version().or_else(node).or_else(term),
     }

@@ -21,8 +21,19 @@ struct Floor {
 
 /// Per session, in the order of its ops.
 pub(super) fn sessions(known: &Known<'_>) -> Option<Counterexample> {
+    growing(known, |_| true)
+}
+
+/// Per session, in the order of its ops, where only what it read counts, not what it wrote.
+pub(super) fn reads(known: &Known<'_>) -> Option<Counterexample> {
+    growing(known, |op| written(op).is_none())
+}
+
+/// Whether the prefixes of each session grow, over the ops that count.
+fn growing(known: &Known<'_>, counts: impl Fn(&Op) -> bool) -> Option<Counterexample> {
     let mut order: Vec<(u64, u32)> = known
         .ops()
+        .filter(|(_, op)| counts(op))
         .map(|(position, op)| (op.invoked_ns, position))
         .collect();
     order.sort_unstable();

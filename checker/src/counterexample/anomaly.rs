@@ -58,6 +58,12 @@ anomalies! {
     IllegalCas = "illegal-cas",
     /// A write got a smaller version than one that had returned before it was invoked.
     WriteOrderInversion = "write-order-inversion",
+    /// A session read an older version than that of its own earlier write.
+    OwnWriteUnseen = "own-write-unseen",
+    /// A write of a session is ordered before an earlier write of that session.
+    NonMonotonicWrites = "non-monotonic-writes",
+    /// A write of a session is ordered before what that session had read.
+    WriteBeforeOwnRead = "write-before-own-read",
     /// A session saw less than it had seen or written before.
     SessionOrderViolation = "session-order-violation",
     /// A node showed less than it had shown before.

@@ -73,6 +73,15 @@ pub fn staleness(history: &History) -> Staleness {
     found
 }
 
+/// The most versions that any read among these ops, all of one key with unique values, is provably behind whatever
+/// the order of its writes was: by real time alone, not by versions.
+pub(crate) fn versions_behind_max(ledger: &Ledger<'_>, positions: &[u32]) -> u64 {
+    let mut found = Staleness::default();
+    values::measure(&KeyReads::new(ledger, positions), &mut found);
+    let behind = found.reads.iter().map(|read| read.versions_behind);
+    behind.max().unwrap_or(0)
+}
+
 /// The ops of one key.
 struct KeyReads<'a> {
     ledger: &'a Ledger<'a>,

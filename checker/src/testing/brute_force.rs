@@ -63,3 +63,49 @@ fn answer(op: &Op, held: Option<Value>) -> Option<Option<Value>> {
         }
     }
 }
+
+/// Whether some order of `ops`, all on one key, respects real time, and is what a register would answer whose reads
+/// may return any of its last `k` values (Golab, Li and Shah 2011). Nil is the first of them.
+pub(crate) fn is_k_atomic(ops: &[Op], k: usize) -> bool {
+    let relevant: Vec<&Op> = ops.iter().filter(|op| demands(op) || may_act(op)).collect();
+    extend_k(&relevant, &mut vec![false; relevant.len()], &mut vec![None], k)
+}
+
+/// As [`extend`]; `values` are all that the register held, the newest last.
+fn extend_k(ops: &[&Op], placed: &mut [bool], values: &mut Vec<Option<Value>>, k: usize) -> bool {
+    if (0..ops.len()).all(|i| placed[i] || !demands(ops[i])) {
+        return true;
+    }
+    for i in 0..ops.len() {
+        let preceded =
+            |j: usize| !placed[j] && demands(ops[j]) && ops[j].completed_ns < Some(ops[i].invoked_ns);
+        if placed[i] || (0..ops.len()).any(preceded) {
+            continue;
+        }
+        let before = values.len();
+        let held = values[before - 1];
+        let fits = if ops[i].action == Action::Read {
+            values.iter().rev().take(k).any(|v| ops[i].observed == Some(*v))
+        } else {
+            match answer(ops[i], held) {
+                Some(after) if may_act(ops[i]) || ops[i].outcome == Outcome::Ok => {
+                    if after != held {
+                        values.push(after);
+                    }
+                    true
+                }
+                found => found.is_some(),
+            }
+        };
+        if fits {
+            placed[i] = true;
+            let found = extend_k(ops, placed, values, k);
+            placed[i] = false;
+            values.truncate(before);
+            if found {
+                return true;
+            }
+        }
+    }
+    false
+}

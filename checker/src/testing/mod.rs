@@ -6,6 +6,7 @@ pub(crate) mod generate;
 pub(crate) mod replicated;
 
 mod agreement;
+mod atomicity;
 mod weak_models;
 
 /// How many cases a test of random cases looks at: `usual`, or that times `SPLITBRAIN_TEST_FACTOR`.

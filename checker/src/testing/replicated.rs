@@ -18,6 +18,8 @@ pub(crate) struct Faults {
     pub(crate) mute: u64,
     /// Answers that are made up.
     pub(crate) lies: u64,
+    /// Writes whose version does not tell when they entered the log.
+    pub(crate) misordered: u64,
 }
 
 impl Faults {
@@ -29,8 +31,20 @@ impl Faults {
             info: one_of(&[0, 15]),
             mute: one_of(&[0, 0, 10, 100]),
             lies: one_of(&[0, 0, 5]),
+            misordered: one_of(&[0, 0, 0, 15]),
         }
     }
+}
+
+struct Entry {
+    key: Key,
+    value: Value,
+    version: u64,
+}
+
+/// The version of the entry after `entries` others: an epoch of three entries above a counter, as in a zxid.
+fn version_at(entries: usize) -> u64 {
+    ((entries as u64 / 3 + 1) << 32) | (2 * entries as u64)
 }
 
 struct Cluster<'a> {
@@ -38,7 +52,7 @@ struct Cluster<'a> {
     faults: Faults,
     now: u64,
     term: u64,
-    log: Vec<(Key, Value)>,
+    log: Vec<Entry>,
     applied: [usize; NODES],
     next_value: i64,
     ops: Vec<Op>,
@@ -141,16 +155,22 @@ impl Cluster<'_> {
 
     /// The value of `key` after the first `prefix` entries, with its version.
     fn held(&self, key: Key, prefix: usize) -> Option<(Value, u64)> {
-        let entries = self.log[..prefix].iter().zip(1..);
+        let entries = self.log[..prefix].iter().rev();
         entries
-            .filter(|((k, _), _)| *k == key)
-            .map(|((_, v), version)| (*v, version))
-            .last()
+            .filter(|entry| entry.key == key)
+            .map(|entry| (entry.value, entry.version))
+            .next()
     }
 
     fn append(&mut self, key: Key, value: Value) -> Option<Version> {
-        self.log.push((key, value));
-        Some(Version(self.log.len() as u64))
+        let entries = self.log.len();
+        let version = match self.choices.percent(self.faults.misordered) {
+            // Odd, and so of no entry in its place.
+            true => version_at(self.choices.below(entries as u64 + 1) as usize) + 1,
+            false => version_at(entries),
+        };
+        self.log.push(Entry { key, value, version });
+        Some(Version(version))
     }
 
     fn take_effect(&mut self, at: usize) {
@@ -202,7 +222,7 @@ impl Cluster<'_> {
         }
         if self.choices.percent(self.faults.lies) {
             match self.choices.below(3) {
-                0 => op.version = Some(Version(1 + self.choices.below(8))),
+                0 => op.version = Some(Version(version_at(self.choices.below(8) as usize))),
                 1 if op.observed.is_some() => {
                     op.observed = Some(Some(Value(1 + self.choices.below(8) as i64)));
                 }
