@@ -206,7 +206,8 @@ fn a_history_that_was_cut_off_is_judged_up_to_its_last_whole_line() {
         &format!("{HEADER}\n{}", r#"{"index":0,"time":1,"type":"inv"#),
     );
     let output = splitbrain(&["check", &path]);
-    assert_eq!(output.status.code(), Some(0));
+    // No op is left, so nothing is known.
+    assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("line 2 is cut off"));
 }
 
@@ -223,7 +224,7 @@ fn check_says_of_each_file_what_scripts_need_and_exits_by_the_worst() {
     ];
     let bad = folder.path().join("bad.jsonl");
     fs::write(&bad, stale.join("\n")).unwrap();
-    let good = history(folder.path(), &format!("{HEADER}\n"));
+    let good = history(folder.path(), &(stale[..3].join("\n") + "\n"));
     let output = splitbrain(&["check", "--json", &good, bad.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     let lines: Vec<serde_json::Value> = String::from_utf8(output.stdout)
@@ -278,6 +279,52 @@ fn check_judges_each_read_mode_of_a_history_on_its_own() {
     assert_eq!(report["counterexample"]["read_mode"], "leader-local");
     let output = splitbrain(&["check", "--read-mode", "log", path]);
     assert_eq!(output.status.code(), Some(0));
+}
+
+/// Modes that each hold alone, and reads that name none, are judged too.
+#[test]
+fn check_leaves_no_read_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let header = r#"{"splitbrain":"history","version":1,"model":"register","nodes":["n1"],"read_modes":["log","lease"]}"#;
+    let write = r#"{"index":0,"time":1,"type":"invoke","process":0,"f":"write","key":1,"value":5}"#;
+    let written = |index, time| {
+        format!(r#"{{"index":{index},"time":{time},"type":"ok","process":0,"f":"write","key":1,"value":5}}"#)
+    };
+    let read = |index, mode: &str, value: &str| {
+        let (time, process) = (index * 10, index);
+        [
+            format!(r#"{{"index":{index},"time":{time},"type":"invoke","process":{process},"f":"read","key":1{mode}}}"#),
+            format!(
+                r#"{{"index":{},"time":{},"type":"ok","process":{process},"f":"read","key":1,"value":{value}}}"#,
+                index + 1,
+                time + 1
+            ),
+        ]
+        .join("\n")
+    };
+    let without_mode = [
+        header.to_owned(),
+        write.to_owned(),
+        written(1, 2),
+        read(2, "", "null"),
+    ];
+    let mode = |name| format!(r#","read_mode":"{name}""#);
+    let (early, late) = (read(1, &mode("log"), "5"), read(3, &mode("lease"), "null"));
+    let together = [header.to_owned(), write.to_owned(), early, late, written(5, 100)];
+    for (name, lines, says) in [
+        ("without-mode", without_mode.join("\n"), "reads of no mode"),
+        ("together", together.join("\n"), "though 5 is newer than nil"),
+    ] {
+        let path = folder.path().join(name);
+        fs::write(&path, lines + "\n").unwrap();
+        let output = splitbrain(&["check", path.to_str().unwrap()]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{name}: {text}");
+        assert!(text.contains(says), "{name}: {text}");
+    }
+    let twice = header.replace("lease", "log");
+    let path = history(folder.path(), &format!("{twice}\n"));
+    refused(&["check", &path], 2, &["the read mode `log` is named twice"]);
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub enum Consistency {
     WritesFollowReads,
     /// Every value seen was written by an op that had been invoked by the time it was returned and did not
     /// definitely fail; a value and its version belong together; a cas succeeded on the value that the write
-    /// before it, by version, had left.
+    /// before it, by version, had left. What was not reported is not asked: without versions, only the first holds.
     Legal,
 }
 

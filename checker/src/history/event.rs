@@ -30,6 +30,17 @@ pub enum DataModel {
     CasRegister,
 }
 
+impl DataModel {
+    /// Its name in files and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::CasRegister => "cas-register",
+        }
+    }
+}
+
 /// One event. Times are nanoseconds on the recorder's one monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {

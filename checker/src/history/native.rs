@@ -143,6 +143,18 @@ fn parse_header(line: &[u8]) -> Result<Header, Problem> {
     {
         return Err(Problem::Header("too many nodes or read modes".to_owned()));
     }
+    for (what, names) in [
+        ("node", &parsed.header.nodes),
+        ("read mode", &parsed.header.read_modes),
+    ] {
+        let twice = (1..names.len()).find(|at| names[..*at].contains(&names[*at]));
+        if let Some(at) = twice {
+            return Err(Problem::Header(format!(
+                "the {what} `{}` is named twice",
+                names[at]
+            )));
+        }
+    }
     Ok(parsed.header)
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use splitbrain_checker::consistency::Consistency;
-use splitbrain_checker::history::{History, ReadModeId, read_native_file};
+use splitbrain_checker::history::{Action, History, Op, ReadModeId, read_native_file};
 use splitbrain_checker::linearizable::Verdict;
 use splitbrain_reports::results::{ClaimVerdict, Counterexample};
 
@@ -120,18 +120,22 @@ fn check_file(file: &Path, model: Consistency, args: &CheckArgs) -> Result<FileR
     Ok(FileReport {
         file: file.display().to_string(),
         format: args.format.unwrap_or(Format::Native),
-        model: "cas-register",
+        model: parsed.header.model.name(),
         consistency: model.name(),
-        verdict: judge::claim_verdict(&verdict.checked),
-        reason: verdict.reason,
+        verdict: verdict.claim_verdict(),
         ops,
         parse_ms,
         check_ms,
-        counterexample: verdict.checked.counterexample().map(|found| {
-            let mode = read_mode.as_deref().unwrap_or("");
-            judge::counterexample(found, mode, model)
-        }),
+        counterexample: verdict
+            .checked
+            .as_ref()
+            .and_then(Verdict::counterexample)
+            .map(|found| {
+                let mode = read_mode.as_deref().unwrap_or("");
+                judge::counterexample(found, mode, model)
+            }),
         read_mode,
+        reason: verdict.reason,
     })
 }
 
@@ -144,33 +148,44 @@ struct Judged {
 }
 
 struct Explained {
-    checked: Verdict,
+    /// None where there was nothing to check.
+    checked: Option<Verdict>,
     reason: String,
 }
 
+impl Explained {
+    fn claim_verdict(&self) -> ClaimVerdict {
+        self.checked
+            .as_ref()
+            .map_or(ClaimVerdict::Unknown, judge::claim_verdict)
+    }
+}
+
 /// Judges the mode asked for, or each on its own where there are several: what holds for the reads of one mode need
-/// not hold for those of another, which may promise less.
+/// not hold for those of another, which may promise less. Modes that are all linearizable must be so together, since
+/// they show one register.
 fn judge_file(history: &History, file: &Path, model: Consistency, args: &CheckArgs) -> Result<Judged> {
     let explained = |part: &History| {
-        let checked = judge::verdict(part, model, args.check_time_limit.0);
-        let reason = judge::reason(&checked, part);
+        let (checked, reason) = match part.ops.is_empty() {
+            true => (None, "there is no op to judge".to_owned()),
+            false => {
+                let checked = judge::verdict(part, model, args.check_time_limit.0);
+                let reason = judge::reason(&checked, part);
+                (Some(checked), reason)
+            }
+        };
         Explained { checked, reason }
     };
+    let judged = |read_mode: Option<&str>, part: &History| Judged {
+        ops: part.ops.len(),
+        read_mode: read_mode.map(str::to_owned),
+        verdict: explained(part),
+    };
     if let Some(mode) = &args.read_mode {
-        let part = of_mode(history, mode, file)?;
-        return Ok(Judged {
-            ops: part.ops.len(),
-            read_mode: Some(mode.clone()),
-            verdict: explained(&part),
-        });
+        return Ok(judged(Some(mode), &of_mode(history, mode, file)?));
     }
-    let ops = history.ops.len();
     if history.read_modes.len() < 2 {
-        return Ok(Judged {
-            ops,
-            read_mode: None,
-            verdict: explained(history),
-        });
+        return Ok(judged(None, history));
     }
     let names = history.read_modes.join(", ");
     output::note(&format!(
@@ -178,30 +193,54 @@ fn judge_file(history: &History, file: &Path, model: Consistency, args: &CheckAr
         file.display()
     ));
     let mut undecided = None;
-    for mode in &history.read_modes {
-        let mut verdict = explained(&of_mode(history, mode, file)?);
-        verdict.reason = format!("{mode}: {}", verdict.reason);
-        let is_invalid = verdict.checked.counterexample().is_some();
-        if !verdict.checked.is_valid() && (is_invalid || undecided.is_none()) {
-            let judged = Judged {
-                ops,
-                read_mode: Some(mode.clone()),
-                verdict,
-            };
-            if is_invalid {
-                return Ok(judged);
-            }
-            undecided = Some(judged);
+    for (name, part) in parts(history) {
+        let mut judged = judged(Some(&name), &part);
+        judged.verdict.reason = format!("{name}: {}", judged.verdict.reason);
+        match judged.verdict.claim_verdict() {
+            ClaimVerdict::Invalid => return Ok(judged),
+            ClaimVerdict::Unknown => undecided = undecided.or(Some(judged)),
+            ClaimVerdict::Valid => {}
         }
     }
-    Ok(undecided.unwrap_or_else(|| Judged {
-        ops,
-        read_mode: None,
-        verdict: Explained {
-            checked: Verdict::Valid,
-            reason: format!("held over {ops} ops for each of the read modes {names}"),
-        },
-    }))
+    if let Some(undecided) = undecided {
+        return Ok(undecided);
+    }
+    let ops = history.ops.len();
+    if model != Consistency::Linearizable {
+        return Ok(Judged {
+            ops,
+            read_mode: None,
+            verdict: Explained {
+                checked: Some(Verdict::Valid),
+                reason: format!("held over {ops} ops for each of the read modes {names}"),
+            },
+        });
+    }
+    let mut whole = judged(None, history);
+    whole.verdict.reason = match whole.verdict.claim_verdict() {
+        ClaimVerdict::Valid => {
+            format!("held over {ops} ops for each of the read modes {names}, and for all together")
+        }
+        _ => format!(
+            "each of {names} by itself, but not together: {}",
+            whole.verdict.reason
+        ),
+    };
+    Ok(whole)
+}
+
+/// The parts of a history with several read modes: for each its reads and all updates, and where some ok reads name no
+/// mode, these.
+fn parts(history: &History) -> impl Iterator<Item = (String, History)> + '_ {
+    let modes = history.read_modes.iter().enumerate();
+    let named = modes.map(|(at, name)| (name.clone(), history.for_read_mode(ReadModeId(at as u8))));
+    let is_nameless = |op: &Op| op.action == Action::Read && op.read_mode.is_none();
+    let nameless = history.ops.iter().any(is_nameless);
+    let rest = nameless.then(|| {
+        let part = history.filter(|op| op.action != Action::Read || op.read_mode.is_none());
+        ("reads of no mode".to_owned(), part)
+    });
+    named.chain(rest)
 }
 
 fn of_mode(history: &History, mode: &str, file: &Path) -> Result<History> {

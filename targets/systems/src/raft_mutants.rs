@@ -11,8 +11,6 @@ const FREQUENT_SNAPSHOTS: &[&str] = &[
     "--option=snapshot-trailing-entries=20",
     "--keys=1000",
 ];
-/// A lost write stays lost for a while.
-const MANY_KEYS: &[&str] = &["--keys=1000"];
 /// A follower that was cut off gets the entries that it lacks, and no snapshot instead; and many keys, so that what
 /// it keeps of its own is not overwritten at once.
 const NO_SNAPSHOTS: &[&str] = &["--option=snapshot-threshold-entries=4000000000", "--keys=1000"];
@@ -52,7 +50,8 @@ const fn with(
 pub(crate) const MUTANTS: &[MutantInfo] = &[
     simulator(Mutant::VoteNotPersisted, "kill"),
     simulator(Mutant::TermNotPersisted, "kill"),
-    processes(Mutant::VoteWithoutLogCheck, "partition,kill,pause", MANY_KEYS),
+    // Real processes catch it in 8 of 10 attempts: they seldom hold an election while somebody lags behind.
+    simulator(Mutant::VoteWithoutLogCheck, "partition,kill"),
     simulator(Mutant::CommitOlderTerm, "partition,clock,reconfigure"),
     processes(Mutant::ConflictNotTruncated, "partition", NO_SNAPSHOTS),
     processes(Mutant::MajorityAsHalf, "partition", &[]),
