@@ -40,8 +40,14 @@ impl Failure {
     /// A file that could not be created or written.
     #[must_use]
     pub fn not_writable(path: &Path, error: &std::io::Error) -> Self {
+        let why = match error.kind() {
+            std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
+                "a file is in the place of a folder".to_owned()
+            }
+            _ => error.to_string(),
+        };
         Self::Host {
-            problem: format!("cannot write {}: {error}", path.display()),
+            problem: format!("cannot write {}: {why}", path.display()),
             mend: Some("choose a writable folder with --store DIR".to_owned()),
         }
     }

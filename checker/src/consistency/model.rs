@@ -90,6 +90,27 @@ impl Consistency {
         }
     }
 
+    /// What it asks for, in one line.
+    #[must_use]
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::Linearizable => "one order of all ops explains every answer, and keeps to real time",
+            Self::OrderedSequential => "sequential, and writes keep to real time: ZooKeeper's promise",
+            Self::Sequential => {
+                "each process sees longer and longer prefixes of one order of writes, its own included"
+            }
+            Self::Prefix => "each process sees longer and longer prefixes of one order of writes",
+            Self::Session => "the four session guarantees together",
+            Self::MonotonicPerNode => "what a node shows never goes back, also across its restarts",
+            Self::MonotonicPerLeader => "what a node shows does not go back within one term or epoch",
+            Self::MonotonicReads => "no process reads an older value of a key than it has read before",
+            Self::ReadYourWrites => "no process reads an older value of a key than it has written",
+            Self::MonotonicWrites => "the writes of a process are ordered as it made them",
+            Self::WritesFollowReads => "the writes of a process come after what it had read",
+            Self::Legal => "every value seen had been written, and versions and cas fit together",
+        }
+    }
+
     /// The models that are the next weaker ones.
     fn next_weaker(self) -> &'static [Self] {
         match self {

@@ -9,15 +9,27 @@ use super::pair::EventError;
 
 /// A file that cannot be used: which line of it, and why.
 #[derive(Debug, Error)]
-#[error("{file}:{line}: {problem}")]
+#[error("{file}{}: {problem}", Line(*line))]
 pub struct ReadError {
     /// The file, as it was named by the caller.
     pub file: String,
-    /// The line, counted from 1.
+    /// The line, counted from 1; 0 where the file could not even be opened.
     pub line: u64,
     /// What is wrong with it.
     #[source]
     pub problem: Problem,
+}
+
+/// A place in a file, as it follows the file's name.
+struct Line(u64);
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            line => write!(f, ":{line}"),
+        }
+    }
 }
 
 /// What is wrong with a line.

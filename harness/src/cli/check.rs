@@ -104,7 +104,10 @@ fn exit(verdict: ClaimVerdict) -> Exit {
 
 fn check_file(file: &Path, model: Consistency, args: &CheckArgs) -> Result<FileReport> {
     let started = Instant::now();
-    let parsed = read_native_file(file).map_err(|error| Failure::Input(error.to_string()))?;
+    // The folder of a run stands for its history, as it does for `report`.
+    let in_run = file.join("history.jsonl");
+    let path = if file.is_dir() { &in_run } else { file };
+    let parsed = read_native_file(path).map_err(|error| Failure::Input(error.to_string()))?;
     let parse_ms = started.elapsed().as_secs_f64() * 1e3;
     for warning in &parsed.warnings {
         output::note(&format!("note: {}: {warning}", file.display()));

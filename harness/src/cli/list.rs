@@ -142,10 +142,10 @@ fn faults() -> Listing {
 fn models() -> Listing {
     let rows = Consistency::ALL
         .iter()
-        .map(|model| row(&[model.name()]))
+        .map(|model| row(&[model.name(), model.summary()]))
         .collect();
     Listing {
-        columns: &["name"],
+        columns: &["name", "about"],
         rows,
     }
 }

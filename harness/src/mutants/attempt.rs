@@ -74,7 +74,7 @@ impl<'a> Hunter<'a> {
         let mut attempt = Attempt {
             runs: finding.seeds,
             planned: self.plan.seeds,
-            unit: "seeds",
+            unit: "seed",
             caught: None,
             without_verdict: None,
         };
@@ -96,7 +96,7 @@ impl<'a> Hunter<'a> {
         let mut attempt = Attempt {
             runs: 0,
             planned: u64::from(runs),
-            unit: "runs",
+            unit: "run",
             caught: None,
             without_verdict: None,
         };

@@ -68,7 +68,7 @@ impl Attempt {
                 caught.anomaly,
                 caught.after.as_secs_f64()
             ),
-            None => format!("not caught in {} {}", self.runs, self.unit),
+            None => format!("not caught in {}", output::plural(self.runs, self.unit)),
         }
     }
 }

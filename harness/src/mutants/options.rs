@@ -104,11 +104,19 @@ impl MutantsOptions {
         self.seeds_fit()?;
         let mut targets = self.all_targets(system);
         if !self.only.is_empty() {
-            let known: Vec<_> = targets.iter().map(Target::name).collect();
-            for name in &self.only {
+            let mut known: Vec<_> = targets.iter().map(Target::name).collect();
+            known.dedup();
+            // Elsewhere a bug is named with its system.
+            let prefix = format!("{}/", self.system);
+            let only = self
+                .only
+                .iter()
+                .map(|name| name.strip_prefix(&prefix).unwrap_or(name));
+            let only: Vec<&str> = only.collect();
+            for name in &only {
                 names::find("mutant", name, &known, |known| known)?;
             }
-            targets.retain(|target| self.only.iter().any(|name| name == target.name()));
+            targets.retain(|target| only.contains(&target.name()));
         }
         Ok(Plan {
             targets,

@@ -8,7 +8,7 @@ use splitbrain_systems::Venue;
 
 use super::attempt::Attempt;
 use super::options::Target;
-use crate::output::Table;
+use crate::output::{self, Table};
 
 /// A mutant must be caught in so many of so many attempts.
 const CAUGHT_OF: (usize, usize) = (9, 10);
@@ -92,7 +92,6 @@ impl Row {
 /// The table for a terminal of `width` columns.
 pub(super) fn text(rows: &[Row], width: usize) -> String {
     let mut table = Table::new()
-        .text("")
         .text("mutant")
         .text("where")
         .text("faults")
@@ -102,14 +101,17 @@ pub(super) fn text(rows: &[Row], width: usize) -> String {
         .text("anomaly seen");
     for row in rows {
         table.row(vec![
-            if row.is_as_it_should_be() { "✓" } else { "✗" }.to_owned(),
-            row.name.to_owned(),
+            format!(
+                "{} {}",
+                if row.is_as_it_should_be() { "✓" } else { "✗" },
+                row.name
+            ),
             row.venue().to_owned(),
             row.faults.to_owned(),
             format!("{}/{}", row.caught, row.attempts),
-            format!("{} {}", row.runs, row.unit),
+            output::plural(row.runs, row.unit),
             row.median
-                .map_or("".to_owned(), |median| format!("{:.1}", median.as_secs_f64())),
+                .map_or("–".to_owned(), |median| format!("{:.1}", median.as_secs_f64())),
             row.anomaly(),
         ]);
     }

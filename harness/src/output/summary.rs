@@ -4,6 +4,7 @@ use std::path::Path;
 
 use splitbrain_reports::results::{Claim, ClaimVerdict, Fault, Results};
 
+use super::plural;
 use super::prose::wrap;
 use super::{Table, claim_glyph, counterexample, run_badge};
 
@@ -45,9 +46,9 @@ fn title(results: &Results) -> String {
         observers => format!(" ({observers} of them observers)"),
     };
     format!(
-        "{}{mutant}, {} nodes{observers}, {:.0} s, seed {}",
+        "{}{mutant}, {}{observers}, {:.0} s, seed {}",
         results.system,
-        results.nodes.len(),
+        plural(results.nodes.len() as u64, "node"),
         results.load_seconds,
         results.seed
     )
@@ -126,6 +127,7 @@ fn load(results: &Results, width: usize) -> String {
 /// The faults that were injected, and how many of the whole schedule are shown to have taken effect.
 fn faults(faults: &[Fault], scheduled: usize) -> String {
     let proven = match faults.iter().filter(|fault| fault.proven).count() {
+        1 if scheduled == 1 => "proven".to_owned(),
         all if all == scheduled => format!("all {all} proven"),
         some => format!("{some} of {scheduled} scheduled proven"),
     };
@@ -257,10 +259,7 @@ read mode              claim                 strongest held      stale/M   worst
             evidence: Vec::new(),
         };
         let one = std::slice::from_ref(&fault);
-        assert_eq!(
-            faults(one, 1),
-            "faults: 1 kill; all 1 proven to have taken effect"
-        );
+        assert_eq!(faults(one, 1), "faults: 1 kill; proven to have taken effect");
         assert_eq!(
             faults(one, 3),
             "faults: 1 kill; 1 of 3 scheduled proven to have taken effect"

@@ -16,6 +16,7 @@ use crate::catalog;
 use crate::client::Latencies;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
+use crate::output;
 use crate::record::Pen;
 use crate::test_file::Test;
 
@@ -92,8 +93,8 @@ impl Stage<'_> {
     /// Starts the nodes and waits until one leads. Returns whether there is one, and no signal came.
     async fn start(&mut self, view: &Arc<View>, watchers: &mut JoinSet<()>) -> Result<bool> {
         self.progress.phase(&format!(
-            "starting {} nodes of {}",
-            self.test.nodes.len(),
+            "starting {} of {}",
+            output::plural(self.test.nodes.len() as u64, "node"),
             self.test.system
         ));
         self.cluster.start()?;
@@ -172,7 +173,8 @@ impl Stage<'_> {
                 () = time::sleep_until(started + time_limit) => {}
                 now = ticks.tick() => {
                     let tally = self.pen.tally();
-                    let seconds = now.duration_since(tick_before).as_secs_f64().max(f64::EPSILON);
+                    // The first tick comes at once: a rate over no time says nothing.
+                    let seconds = now.duration_since(tick_before).max(TICK).as_secs_f64();
                     let elapsed = started.elapsed();
                     self.progress.show(&Snapshot {
                         elapsed,

@@ -46,11 +46,15 @@ pub fn run_verdict(
     if doubts.is_empty() {
         let evidence = match faults {
             0 => "; no fault was scheduled".to_owned(),
+            1 => ", and the fault is shown to have taken effect".to_owned(),
             n => format!(", and each of the {n} faults is shown to have taken effect"),
         };
         (
             RunVerdict::Pass,
-            format!("all {} claims held{evidence}", claims.len()),
+            match claims.len() {
+                1 => format!("the claim held{evidence}"),
+                n => format!("all {n} claims held{evidence}"),
+            },
         )
     } else {
         (RunVerdict::Unknown, doubts.join("; "))

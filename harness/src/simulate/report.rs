@@ -68,8 +68,11 @@ pub(super) fn text(campaign: &Campaign, finding: &Finding, width: usize) -> Stri
     let speed = finding.virtual_seconds / finding.worker_seconds.max(1e-9);
     let _ = writeln!(
         text,
-        "{target}: {} seeds, {nodes} nodes, {} faults, {} elections, {} answers",
-        finding.seeds, finding.faults, finding.elections, finding.answers
+        "{target}: {}, {nodes} nodes, {} faults, {} elections, {} answers",
+        output::plural(finding.seeds, "seed"),
+        finding.faults,
+        finding.elections,
+        finding.answers
     );
     let _ = writeln!(
         text,

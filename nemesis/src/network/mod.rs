@@ -8,7 +8,9 @@
 //! ```
 //!
 //! All of it lives in the world's network namespace and in namespaces that only this process holds, and is gone
-//! with them. The bridge runs no spanning tree, so a port forwards from the moment it is up.
+//! with them. The bridge runs no spanning tree, so that a port forwards soon after it is up: the kernel takes note of
+//! a new carrier in its own time, and drops what comes before. So the network counts as built once probes have passed
+//! every way.
 
 mod links;
 pub(crate) mod loopback;
@@ -17,6 +19,7 @@ mod probe;
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
 
 pub use namespace::Namespace;
 pub use probe::{Endpoint, ProbeRound};
@@ -30,6 +33,11 @@ pub const NODES_MAX: u16 = 100;
 /// The harness's own address.
 pub const HARNESS_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 254);
 const PREFIX_LENGTH: u8 = 24;
+/// How long a new network may take until probes pass every way. It takes milliseconds, on a busy machine some tenths
+/// of a second.
+const READY_LIMIT: Duration = Duration::from_secs(5);
+/// How long each round of those probes is waited for.
+const READY_ROUND: Duration = Duration::from_millis(20);
 
 /// Why the network could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +53,14 @@ pub enum NetworkError {
         /// How it failed.
         #[source]
         source: Box<rtnetlink::Error>,
+    },
+    /// Probes did not pass, though every link is up.
+    #[error("{from} cannot reach {to} {} s after the network was built", READY_LIMIT.as_secs())]
+    Unready {
+        /// Where a probe was sent.
+        from: Endpoint,
+        /// Where it did not arrive.
+        to: Endpoint,
     },
     /// A namespace or a socket could not be made.
     #[error("{step} failed")]
@@ -84,11 +100,34 @@ impl Network {
             .map_err(io("creating a network namespace"))?;
         links::build(&nodes, &namespaces)?;
         let probes = Probes::open(&nodes, &namespaces).map_err(io("opening a socket for probes"))?;
-        Ok(Self {
+        let network = Self {
             nodes,
             namespaces,
             probes,
-        })
+        };
+        network.wait_until_ready()?;
+        Ok(network)
+    }
+
+    fn wait_until_ready(&self) -> Result<(), NetworkError> {
+        let deadline = Instant::now() + READY_LIMIT;
+        loop {
+            let round = self
+                .probe()
+                .and_then(|mut round| round.wait(|_, _| true, READY_ROUND));
+            let missing = round.map_err(|source| NetworkError::Io {
+                step: "probing the network",
+                source,
+            })?;
+            match missing.first() {
+                None => return Ok(()),
+                Some((from, to)) if Instant::now() >= deadline => {
+                    let (from, to) = (*from, *to);
+                    return Err(NetworkError::Unready { from, to });
+                }
+                Some(_) => {}
+            }
+        }
     }
 
     /// All nodes, in order.
