@@ -149,17 +149,19 @@ impl Invariants {
         if was_elected {
             self.one_leader.elected((node, incarnation), now.term)?;
         }
+        let committed_before = before.map_or(base, |before| before.committed);
         // A suffix that was replaced by one of the same length shows in its last entry.
         let last_entry = core.entry(last);
         if seen.log.len() as u64 != last || last_entry.is_some() && seen.log.last().copied() != last_entry {
             let changed_from = update_log(&mut seen.log, core, last);
+            // Before it is checked: what follows a snapshot may have come with it, in one step.
+            forget_replaced(&mut seen.log, committed_before, base);
             self.log_matching.check(node, &seen.log, changed_from)?;
             if let Some(primary_order) = &mut self.primary_order {
                 let leads = |term| self.one_leader.is_of(term, (node, incarnation));
                 primary_order.check(node, &seen.log, changed_from, leads)?;
             }
         }
-        let committed_before = before.map_or(base, |before| before.committed);
         forget_replaced(&mut seen.log, committed_before, base);
         if now.committed > committed_before {
             let news = committed_before + 1..=now.committed;
