@@ -86,9 +86,13 @@ impl Zab {
 
     /// When a learner loses patience.
     pub(crate) fn learner_deadline(&self, learner: &Learner) -> Time {
-        let silence = learner.heard_at.plus_micros(self.options.learner_limit_us());
+        let mut silence = learner.heard_at.plus_micros(self.options.learner_limit_us());
         if learner.serves() {
             return silence;
+        }
+        if !learner.channel.has_received() {
+            // It may not know yet that it was elected: its own wait for a better vote may have begun later.
+            silence = silence.plus_micros(2 * self.options.election_wait_us);
         }
         silence.min(learner.since.plus_micros(self.options.init_limit_us()))
     }
