@@ -6,6 +6,7 @@ use splitbrain_node::Hosted;
 use splitbrain_raft::Raft;
 use splitbrain_service::Registers;
 use splitbrain_systems::{System, systems};
+use splitbrain_zab::Zab;
 
 use super::clients::SimClients;
 use super::workbench::Workbench;
@@ -23,21 +24,28 @@ pub struct SimulatedSystem {
     pub system: &'static dyn System,
     pub(super) run: RunSeed,
     /// Draws settings of the system that make a run of some seconds meet what real ones meet in minutes.
-    pub(super) draw_options: fn(&mut Random) -> Vec<(String, String)>,
+    pub(super) draw_options: DrawOptions,
 }
+
+type DrawOptions = fn(&mut Random) -> Vec<(String, String)>;
 
 /// Runs one seed: with the planted bug of that name, for the clients that the workbench describes.
 type RunSeed = fn(u64, &SimConfig, Option<&str>, &Workbench) -> (Outcome, History);
 
 /// The systems that can be simulated.
 fn simulated() -> impl Iterator<Item = SimulatedSystem> {
-    let raft = systems().iter().find(|system| system.name() == "raft");
-    let raft = raft.map(|system| SimulatedSystem {
-        system: *system,
-        run: run_seed::<Raft>,
-        draw_options: raft_options,
-    });
-    raft.into_iter()
+    systems().iter().filter_map(|system| {
+        let (run, draw_options): (RunSeed, DrawOptions) = match system.name() {
+            "raft" => (run_seed::<Raft>, raft_options),
+            "zab" => (run_seed::<Zab>, zab_options),
+            _ => return None,
+        };
+        Some(SimulatedSystem {
+            system: *system,
+            run,
+            draw_options,
+        })
+    })
 }
 
 /// Short election timeouts beside long ones: on a slow network candidates then meet. Small limits, so that pieces
@@ -54,6 +62,27 @@ fn raft_options(random: &mut Random) -> Vec<(String, String)> {
         ("append-entries-max", pick(&[3, 512])),
         ("append-window", pick(&[1, 2, 16])),
         ("clock-drift-bound-ppm", CLOCK_DRIFT_PPM),
+    ];
+    options
+        .map(|(name, value)| (name.to_owned(), value.to_string()))
+        .to_vec()
+}
+
+/// Short ticks beside long ones, limits between which nothing fits, small snapshots, and zxids that are used up.
+fn zab_options(random: &mut Random) -> Vec<(String, String)> {
+    let mut pick = |choices: &[u64]| choices[random.below(choices.len() as u64) as usize];
+    let options = [
+        ("tick-ms", pick(&[40, 100, 200])),
+        ("sync-limit", pick(&[3, 10])),
+        ("init-limit", pick(&[5, 10])),
+        ("learner-limit", pick(&[2, 3, 5])),
+        ("election-wait-ms", pick(&[0, 30, 200])),
+        ("notification-ms", pick(&[30, 100])),
+        ("repeat-after-ms", pick(&[20, 80])),
+        ("snapshot-threshold-txns", pick(&[30, 100, 1000])),
+        ("snapshot-trailing-txns", pick(&[0, 2, 10])),
+        ("snapshot-piece-bytes", pick(&[24, 1000])),
+        ("counter-max", pick(&[40, 400, 0xffff_ffff])),
     ];
     options
         .map(|(name, value)| (name.to_owned(), value.to_string()))

@@ -11,5 +11,5 @@ pub mod sim;
 mod types;
 
 pub use contract::{Effect, Outgoing, Protocol, Ready, Setup, StateMachine};
-pub use inspect::{EntryView, Inspect};
+pub use inspect::{EntryView, Inspect, Promise, Words};
 pub use types::{Incarnation, NodeId, Refusal, RequestId, Role, Status, Time, Version};

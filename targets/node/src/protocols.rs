@@ -1,9 +1,13 @@
 //! Which protocols a node can run, by name. This is the one place that names them.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use splitbrain_consensus::Protocol;
 
-use splitbrain_raft::{Options, Raft, ReadMode};
+use splitbrain_raft::Raft;
 use splitbrain_service::wire::Era;
+use splitbrain_zab::Zab;
 
 use crate::args::NodeArgs;
 use crate::serve::{self, NodeError};
@@ -30,27 +34,58 @@ pub trait Hosted: Protocol {
 /// Runs a node of one protocol until it is told to stop.
 type Run = fn(&NodeArgs) -> Result<(), NodeError>;
 
-const PROTOCOLS: &[(&str, Run)] = &[("raft", serve::run::<Raft>)];
+const PROTOCOLS: &[(&str, Run)] = &[("raft", serve::run::<Raft>), ("zab", serve::run::<Zab>)];
 
 impl Hosted for Raft {
-    const DEFAULT_READ_MODE: ReadMode = ReadMode::ReadIndex;
+    const DEFAULT_READ_MODE: Self::ReadMode = splitbrain_raft::ReadMode::ReadIndex;
     const HAS_SESSIONS: bool = false;
     const ERA: fn(u64) -> Era = Era::Term;
 
-    fn options(mutant: Option<&str>, pairs: &[(String, String)]) -> Result<Options, String> {
-        let mutant = mutant.map(str::parse).transpose().map_err(|error| {
-            let known: Vec<_> = splitbrain_raft::MUTANTS.iter().map(|info| info.name).collect();
-            format!("{error}; the known ones are: {}.", known.join(", "))
-        })?;
-        let mut options = Options {
-            mutant,
-            ..Options::default()
+    fn options(mutant: Option<&str>, pairs: &[(String, String)]) -> Result<Self::Options, String> {
+        let known = splitbrain_raft::MUTANTS.iter().map(|info| info.name);
+        let mut options = splitbrain_raft::Options {
+            mutant: planted(mutant, known)?,
+            ..Self::Options::default()
         };
-        for (name, value) in pairs {
-            options.set(name, value).map_err(|error| format!("{error}."))?;
-        }
+        set_all(pairs, |name, value| options.set(name, value))?;
         Ok(options)
     }
+}
+
+impl Hosted for Zab {
+    const DEFAULT_READ_MODE: Self::ReadMode = splitbrain_zab::ReadMode::Local;
+    const HAS_SESSIONS: bool = true;
+    const ERA: fn(u64) -> Era = Era::Epoch;
+
+    fn options(mutant: Option<&str>, pairs: &[(String, String)]) -> Result<Self::Options, String> {
+        let known = splitbrain_zab::MUTANTS.iter().map(|info| info.name);
+        let mut options = splitbrain_zab::Options {
+            mutant: planted(mutant, known)?,
+            ..Self::Options::default()
+        };
+        set_all(pairs, |name, value| options.set(name, value))?;
+        Ok(options)
+    }
+}
+
+/// The planted bug of this name.
+fn planted<'a, M: FromStr<Err: Display>>(
+    name: Option<&str>,
+    known: impl Iterator<Item = &'a str>,
+) -> Result<Option<M>, String> {
+    name.map(str::parse).transpose().map_err(|error| {
+        let known: Vec<_> = known.collect();
+        format!("{error}; the known ones are: {}.", known.join(", "))
+    })
+}
+
+fn set_all<E: Display>(
+    pairs: &[(String, String)],
+    mut set: impl FnMut(&str, &str) -> Result<(), E>,
+) -> Result<(), String> {
+    pairs
+        .iter()
+        .try_for_each(|(name, value)| set(name, value).map_err(|error| format!("{error}.")))
 }
 
 /// Runs the node of the protocol that the arguments name.

@@ -12,6 +12,8 @@ mod raft;
 mod raft_mutants;
 mod registry;
 mod system;
+mod zab;
+mod zab_mutants;
 
 pub use client::{Call, ClientConn, Completion, NodeStatus, StatusError, status};
 pub use raft::Raft;
@@ -19,3 +21,4 @@ pub use registry::systems;
 pub use system::{
     Asked, CLIENT_PORT, MutantInfo, NodeAddrs, NodeSpec, PEER_PORT, ReadModeInfo, System, Venue,
 };
+pub use zab::Zab;

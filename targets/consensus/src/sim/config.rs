@@ -5,8 +5,10 @@ use crate::sim::faults::Nemesis;
 /// The size and length of a simulated run, and what may happen in it. Times are virtual microseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimConfig {
-    /// How many nodes.
+    /// How many voting members.
     pub nodes: u16,
+    /// How many nodes beside them that are no members: observers, of a protocol that has them.
+    pub observers: u16,
     /// How long faults go on.
     pub safety_us: u64,
     /// How long the healed cluster may take to serve every client again.
@@ -24,10 +26,19 @@ pub struct SimConfig {
     pub trace: bool,
 }
 
+impl SimConfig {
+    /// How many nodes there are in all.
+    #[must_use]
+    pub fn nodes_in_all(&self) -> u16 {
+        self.nodes + self.observers
+    }
+}
+
 impl Default for SimConfig {
     fn default() -> Self {
         Self {
             nodes: 5,
+            observers: 0,
             safety_us: 10_000_000,
             liveness_us: 20_000_000,
             think_us_max: 180_000,

@@ -7,7 +7,7 @@ use crate::sim::faults::FaultKind;
 use crate::sim::invariants::Broken;
 use crate::sim::node::{Life, Node};
 use crate::sim::world::{Administration, Event, Input, Simulated, World};
-use crate::{Effect, Incarnation, NodeId, Ready, Refusal, RequestId, Role, Setup, StateMachine};
+use crate::{Effect, Incarnation, NodeId, Ready, Refusal, RequestId, Setup, StateMachine};
 
 /// How often an input waits for the next one before the core's outputs are taken, and how long at most.
 const BATCHED_ONE_IN: u32 = 4;
@@ -119,6 +119,7 @@ where
             pending: Default::default(),
             requests: 0,
             wake_at_us: u64::MAX,
+            promised: u64::MAX,
         });
         self.trace.line(now_us, format_args!("{id} starts"));
         self.step(id, Input::Tick)
@@ -165,6 +166,7 @@ where
                 life.core.transfer_leadership(to);
             }
         }
+        self.invariants.stepped(id, incarnation, &life.core)?;
         // A host takes what has arrived in one batch: sometimes more arrives before the core is asked for its outputs.
         if self.rng.next_u32().is_multiple_of(BATCHED_ONE_IN) {
             let soon_us = self.now_us + 1 + self.rng.next_u64() % BATCH_WITHIN_US;
@@ -182,21 +184,23 @@ where
             }
             self.handle(id, ready)?;
         }
+        if let Some(life) = &self.nodes[usize::from(id.0) - 1].life {
+            self.invariants.stepped(id, incarnation, &life.core)?;
+        }
         self.look_at(id)
     }
 
-    /// Checks the invariants, and sees to it that the node is woken in time.
+    /// Sees to it that the node is woken in time, and to what lies in wait for its election.
     pub(super) fn look_at(&mut self, id: NodeId) -> Result<(), Broken> {
         let node = &mut self.nodes[usize::from(id.0) - 1];
         let Some(life) = &mut node.life else { return Ok(()) };
-        let term_before = self.invariants.last_term(id);
-        self.invariants.stepped(id, node.incarnation, &life.core)?;
         let wake_at_us = node.clock.global(life.core.deadline()).max(self.now_us + 1);
         if wake_at_us < life.wake_at_us {
             life.wake_at_us = wake_at_us;
             self.queue.put(wake_at_us, Event::Wake { node: id });
         }
-        let status = life.core.status();
+        let (status, promise) = (life.core.status(), life.core.promise());
+        let promised_before = std::mem::replace(&mut life.promised, promise.term);
         if status.leader == Some(id) && status.term > self.highest_term_led {
             self.highest_term_led = status.term;
             self.stats.elections += 1;
@@ -207,7 +211,7 @@ where
             if self.temper.slow_leaders {
                 self.slow_down(id)?;
             }
-        } else if status.role == Role::Follower && status.leader.is_none() && status.term > term_before {
+        } else if promise.to_another && promise.term > promised_before {
             self.spring(|kind| kind == FaultKind::BlinkVoter, id);
         }
         Ok(())

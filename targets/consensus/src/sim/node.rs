@@ -32,6 +32,8 @@ pub(super) struct Life<P: Protocol, S> {
     pub(super) requests: u64,
     /// The virtual time of the earliest wake-up in the queue.
     pub(super) wake_at_us: u64,
+    /// What the core had promised when it was last looked at; the greatest there is before that.
+    pub(super) promised: u64,
 }
 
 impl<P: Protocol, S: StateMachine + Default> Node<P, S> {

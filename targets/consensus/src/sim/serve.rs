@@ -103,7 +103,7 @@ where
 
     /// Gives the healed cluster all its members back.
     pub(super) fn restore_membership(&mut self) -> Result<(), Broken> {
-        let all: Vec<NodeId> = self.nodes.iter().map(|node| node.id).collect();
+        let all: Vec<NodeId> = (1..=self.config.nodes).map(NodeId).collect();
         let leader = self.current_leader();
         if let Some(leader) = leader
             && self

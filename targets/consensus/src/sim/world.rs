@@ -203,7 +203,7 @@ where
         let temper = Temper::draw(&mut rng, &config.nemesis);
         let mut queue = EventQueue::new();
         let mut nodes = Vec::new();
-        for id in (1..=config.nodes).map(NodeId) {
+        for id in (1..=config.nodes_in_all()).map(NodeId) {
             let drift_ppm = match config.nemesis.contains(&Nemesis::Clock) {
                 true => config.clock_drift_ppm,
                 false => 0,
@@ -238,7 +238,7 @@ where
             now_us: 0,
             queue,
             nodes,
-            network: Network::new(config.nodes, conditions),
+            network: Network::new(config.nodes_in_all(), conditions),
             partition: 0,
             threads: vec![Thread::default(); clients.threads()],
             clients,
@@ -247,10 +247,10 @@ where
             temper,
             trace: Trace::new(config.trace),
             stats: Stats::default(),
-            invariants: Invariants::new(config.nodes),
+            invariants: Invariants::new(config.nodes_in_all(), P::WORDS),
             sync_us_max,
             events_max: (config.safety_us + config.liveness_us) / 1_000_000
-                * u64::from(config.nodes)
+                * u64::from(config.nodes_in_all())
                 * EVENTS_PER_NODE_SECOND_MAX,
             highest_term_led: 0,
         }

@@ -1,20 +1,29 @@
-//! Log matching: if two logs have an entry of the same index and term, they are equal up to there (Raft §5.3).
+//! Log matching: if two logs have an entry of the same position and term, they are equal up to there (Raft §5.3).
+//! In ZAB, too: whoever holds a transaction of an epoch holds all of that epoch's history before it.
 //!
-//! By induction it is enough that whoever holds an entry of some index and term holds the same one, and before
+//! By induction it is enough that whoever holds an entry of some position and term holds the same one, and before
 //! it an entry of the same term.
 
 use rustc_hash::FxHashMap;
 
 use super::Broken;
-use crate::{EntryView, NodeId};
+use crate::{EntryView, NodeId, Words};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LogMatching {
-    /// By index and term: the entry's digest, and the term of the entry before it where that was seen.
+    words: Words,
+    /// By position (from 0) and term: the entry's digest, and the term of the entry before it where that was seen.
     entries: FxHashMap<(usize, u64), (u64, Option<u64>)>,
 }
 
 impl LogMatching {
+    pub(super) fn new(words: Words) -> Self {
+        Self {
+            words,
+            entries: FxHashMap::default(),
+        }
+    }
+
     /// Checks the entries of a log from the `changed_from`-th on. Entries of term 0 were never seen.
     pub(super) fn check(
         &mut self,
@@ -37,13 +46,20 @@ impl LogMatching {
             };
             known.1 = known.1.or(before);
             if known.0 != entry.digest || !agrees {
-                let (index, term) = (at + 1, entry.term);
+                let Words {
+                    entry: noun,
+                    term,
+                    place,
+                    ..
+                } = self.words;
                 let what = format!(
-                    "{node} holds at index {index} an entry of term {term} that differs from another node's, \
-                     or follows another entry"
+                    "{node} holds at {} an {noun} of {term} {} that differs from another node's, or follows another \
+                     {noun}",
+                    place(entry.version),
+                    entry.term
                 );
                 return Err(Broken {
-                    invariant: "log-matching",
+                    invariant: self.words.log_matching,
                     what,
                 });
             }
@@ -55,12 +71,15 @@ impl LogMatching {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Version;
+    use crate::sim::invariants::WORDS;
 
     fn log(entries: &[(u64, u64)]) -> Vec<EntryView> {
         entries
             .iter()
             .map(|(term, digest)| EntryView {
                 term: *term,
+                version: Version(0),
                 digest: *digest,
             })
             .collect()
@@ -68,7 +87,7 @@ mod tests {
 
     #[test]
     fn equal_positions_hold_equal_entries() {
-        let mut invariant = LogMatching::default();
+        let mut invariant = LogMatching::new(WORDS);
         assert!(invariant.check(NodeId(1), &log(&[(1, 7), (1, 8)]), 0).is_ok());
         assert!(invariant.check(NodeId(2), &log(&[(1, 7), (2, 9)]), 0).is_ok());
         assert!(invariant.check(NodeId(3), &log(&[(1, 7), (1, 9)]), 0).is_err());
@@ -76,7 +95,7 @@ mod tests {
 
     #[test]
     fn equal_entries_follow_equal_logs() {
-        let mut invariant = LogMatching::default();
+        let mut invariant = LogMatching::new(WORDS);
         assert!(invariant.check(NodeId(1), &log(&[(1, 7), (3, 8)]), 0).is_ok());
         assert!(invariant.check(NodeId(2), &log(&[(2, 7), (3, 8)]), 0).is_err());
     }

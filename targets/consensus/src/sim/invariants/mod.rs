@@ -4,17 +4,19 @@
 mod leader_completeness;
 mod log_matching;
 mod one_leader;
+mod primary_order;
 mod state_machine_safety;
 
 use std::hash::{BuildHasher, Hash};
 
 use rustc_hash::FxBuildHasher;
 
-use crate::{EntryView, Incarnation, Inspect, NodeId, Protocol, Role, Status, Version};
+use crate::{EntryView, Incarnation, Inspect, NodeId, Protocol, Role, Version, Words};
 
 use leader_completeness::LeaderCompleteness;
 use log_matching::LogMatching;
 use one_leader::OneLeader;
+use primary_order::PrimaryOrder;
 use state_machine_safety::StateMachineSafety;
 
 /// An invariant that was broken.
@@ -31,7 +33,7 @@ pub fn digest(value: &impl Hash) -> u64 {
     FxBuildHasher.hash_one(value)
 }
 
-/// The committed part of the cluster's one log, as far as anybody knows it, from index 1.
+/// The committed part of the cluster's one log, as far as anybody knows it, from position 1.
 #[derive(Debug, Default)]
 struct Committed {
     entries: Vec<CommittedEntry>,
@@ -45,24 +47,36 @@ struct CommittedEntry {
 }
 
 impl Committed {
-    fn get(&self, version: Version) -> Option<&CommittedEntry> {
-        self.entries.get(usize::try_from(version.0.checked_sub(1)?).ok()?)
+    fn get(&self, position: u64) -> Option<&CommittedEntry> {
+        self.entries.get(usize::try_from(position.checked_sub(1)?).ok()?)
     }
 
-    fn last(&self) -> Version {
-        Version(self.entries.len() as u64)
+    fn last(&self) -> u64 {
+        self.entries.len() as u64
     }
 }
 
 /// An entry that was never seen, because a snapshot stands for it.
-const UNSEEN: EntryView = EntryView { term: 0, digest: 0 };
+const UNSEEN: EntryView = EntryView {
+    term: 0,
+    version: Version(0),
+    digest: 0,
+};
 
 /// What a node looked like after its last step, so that only what changed is checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct LastSeen {
-    status: Option<Status>,
-    /// Its log from index 1, so far as it was held.
+    stance: Option<Stance>,
+    /// Its log from position 1, so far as it was held.
     log: Vec<EntryView>,
+}
+
+/// Where a node stood.
+#[derive(Clone, Copy, Debug)]
+struct Stance {
+    leads: bool,
+    term: u64,
+    committed: u64,
 }
 
 /// All invariants, and the memory that they share.
@@ -74,39 +88,25 @@ pub(super) struct Invariants {
     log_matching: LogMatching,
     leader_completeness: LeaderCompleteness,
     state_machine_safety: StateMachineSafety,
+    primary_order: Option<PrimaryOrder>,
 }
 
 impl Invariants {
-    pub(super) fn new(nodes: u16) -> Self {
+    pub(super) fn new(nodes: u16, words: Words) -> Self {
         Self {
-            nodes: vec![
-                LastSeen {
-                    status: None,
-                    log: Vec::new()
-                };
-                nodes.into()
-            ],
+            nodes: vec![LastSeen::default(); nodes.into()],
             committed: Committed::default(),
-            one_leader: OneLeader::default(),
-            log_matching: LogMatching::default(),
-            leader_completeness: LeaderCompleteness,
-            state_machine_safety: StateMachineSafety::default(),
+            one_leader: OneLeader::new(words),
+            log_matching: LogMatching::new(words),
+            leader_completeness: LeaderCompleteness::new(words),
+            state_machine_safety: StateMachineSafety::new(words),
+            primary_order: words.has_primary_order.then(|| PrimaryOrder::new(words)),
         }
     }
 
     /// The node lost its memory; what it held on disk will be looked at anew.
     pub(super) fn crashed(&mut self, node: NodeId) {
-        let seen = &mut self.nodes[usize::from(node.0) - 1];
-        *seen = LastSeen {
-            status: None,
-            log: Vec::new(),
-        };
-    }
-
-    /// The term that a node was last seen in; the greatest there is, if it was not seen in this life.
-    pub(super) fn last_term(&self, node: NodeId) -> u64 {
-        let seen = &self.nodes[usize::from(node.0) - 1];
-        seen.status.map_or(u64::MAX, |status| status.term)
+        self.nodes[usize::from(node.0) - 1] = LastSeen::default();
     }
 
     /// A node applied a command.
@@ -137,30 +137,40 @@ impl Invariants {
         core: &P,
     ) -> Result<(), Broken> {
         let status = core.status();
+        let (base, last) = (core.base(), core.last());
+        let now = Stance {
+            leads: status.role == Role::Leader,
+            term: status.term,
+            committed: core.committed(),
+        };
         let seen = &mut self.nodes[usize::from(node.0) - 1];
-        let before = seen.status.replace(status);
+        let before = seen.stance.replace(now);
+        let was_elected = now.leads && before.is_none_or(|before| !before.leads || before.term != now.term);
+        if was_elected {
+            self.one_leader.elected((node, incarnation), now.term)?;
+        }
+        let committed_before = before.map_or(base, |before| before.committed);
         // A suffix that was replaced by one of the same length shows in its last entry.
-        let last = core.entry(status.last);
-        if seen.log.len() as u64 != status.last.0 || last.is_some() && seen.log.last().copied() != last {
-            let changed_from = update_log(&mut seen.log, core, status.last);
+        let last_entry = core.entry(last);
+        if seen.log.len() as u64 != last || last_entry.is_some() && seen.log.last().copied() != last_entry {
+            let changed_from = update_log(&mut seen.log, core, last);
+            // Before it is checked: what follows a snapshot may have come with it, in one step.
+            forget_replaced(&mut seen.log, committed_before, base);
             self.log_matching.check(node, &seen.log, changed_from)?;
+            if let Some(primary_order) = &mut self.primary_order {
+                let leads = |term| self.one_leader.is_of(term, (node, incarnation));
+                primary_order.check(node, &seen.log, changed_from, leads)?;
+            }
         }
-        let committed_before = before.map_or(core.base(), |before| before.committed);
-        forget_replaced(&mut seen.log, committed_before, core.base());
-        if status.committed > committed_before {
-            self.state_machine_safety.committed(
-                node,
-                &status,
-                committed_before,
-                &seen.log,
-                &mut self.committed,
-            )?;
+        forget_replaced(&mut seen.log, committed_before, base);
+        if now.committed > committed_before {
+            let news = committed_before + 1..=now.committed;
+            self.state_machine_safety
+                .committed(node, now.term, news, &seen.log, &mut self.committed)?;
         }
-        let leads = status.role == Role::Leader;
-        if leads && before.is_none_or(|before| before.role != Role::Leader || before.term != status.term) {
-            self.one_leader.elected((node, incarnation), status.term)?;
+        if was_elected {
             self.leader_completeness
-                .elected(node, status.term, core, &self.committed)?;
+                .elected(node, now.term, core, &self.committed)?;
         }
         Ok(())
     }
@@ -168,25 +178,23 @@ impl Invariants {
 
 /// Forgets what a snapshot of the leader has replaced: the node held other entries there, which it never
 /// committed.
-fn forget_replaced(log: &mut [EntryView], committed: Version, base: Version) {
-    let from = usize::try_from(committed.0).unwrap_or(usize::MAX).min(log.len());
-    let to = usize::try_from(base.0)
-        .unwrap_or(usize::MAX)
-        .clamp(from, log.len());
+fn forget_replaced(log: &mut [EntryView], committed: u64, base: u64) {
+    let from = usize::try_from(committed).unwrap_or(usize::MAX).min(log.len());
+    let to = usize::try_from(base).unwrap_or(usize::MAX).clamp(from, log.len());
     log[from..to].fill(UNSEEN);
 }
 
-/// Brings the picture of a node's log up to date, and returns the first index (from 0) that changed. What the
+/// Brings the picture of a node's log up to date, and returns the first place (from 0) that changed. What the
 /// node has compacted is kept as it was last seen.
-fn update_log<C: Inspect>(log: &mut Vec<EntryView>, core: &C, last: Version) -> usize {
-    let base = usize::try_from(core.base().0).unwrap_or(usize::MAX);
-    let last = usize::try_from(last.0).unwrap_or(usize::MAX);
+fn update_log<C: Inspect>(log: &mut Vec<EntryView>, core: &C, last: u64) -> usize {
+    let base = usize::try_from(core.base()).unwrap_or(usize::MAX);
+    let last = usize::try_from(last).unwrap_or(usize::MAX);
     let known = log.len().min(last);
     log.resize(last, UNSEEN);
     // Logs change at their ends: look back from there until nothing is new.
     let mut first = last;
     while first > base {
-        let Some(view) = core.entry(Version(first as u64)) else {
+        let Some(view) = core.entry(first as u64) else {
             break;
         };
         if first <= known && log[first - 1] == view {
@@ -197,3 +205,17 @@ fn update_log<C: Inspect>(log: &mut Vec<EntryView>, core: &C, last: Version) -> 
     }
     first
 }
+
+/// Raft's, for tests.
+#[cfg(test)]
+const WORDS: Words = Words {
+    term: "term",
+    entry: "entry",
+    place: |version| format!("index {}", version.0),
+    elected: "elected",
+    one_leader: "one-leader",
+    log_matching: "log-matching",
+    leader_completeness: "leader-completeness",
+    agreement: "state-machine-safety",
+    has_primary_order: false,
+};

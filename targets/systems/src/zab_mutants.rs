@@ -1,0 +1,70 @@
+//! How ZAB's planted bugs are best caught.
+
+use splitbrain_zab::Mutant;
+
+use crate::system::{MutantInfo, Venue};
+
+/// A lost write stays lost for a while.
+const MANY_KEYS: &[&str] = &["--keys=1000"];
+/// Snapshots every few transactions, so that slow followers meet them; and many keys, so that what is lost is not
+/// overwritten at once.
+const FREQUENT_SNAPSHOTS: &[&str] = &[
+    "--option=snapshot-threshold-txns=200",
+    "--option=snapshot-trailing-txns=20",
+    "--keys=1000",
+];
+/// Without a change of leader `sync-local` reads are linearizable.
+const STRICT_SYNC: &[&str] = &["--read-mode=sync-local", "--claim=linearizable"];
+
+const fn processes(mutant: Mutant, nemesis: &'static str, args: &'static [&'static str]) -> MutantInfo {
+    with(mutant, Venue::Processes, nemesis, args)
+}
+
+const fn simulator(mutant: Mutant, nemesis: &'static str) -> MutantInfo {
+    with(mutant, Venue::Simulator, nemesis, &[])
+}
+
+const fn with(
+    mutant: Mutant,
+    venue: Venue,
+    nemesis: &'static str,
+    args: &'static [&'static str],
+) -> MutantInfo {
+    let info = mutant.info();
+    MutantInfo {
+        name: info.name,
+        breaks: info.breaks,
+        anomaly: info.anomaly,
+        venue,
+        nemesis,
+        args,
+    }
+}
+
+pub(crate) const MUTANTS: &[MutantInfo] = &[
+    simulator(Mutant::CurrentEpochNotPersisted, "kill"),
+    processes(Mutant::AcceptedEpochNotPersisted, "kill", &[]),
+    processes(Mutant::TruncIgnored, "partition", MANY_KEYS),
+    simulator(Mutant::ServesBeforeSynchronized, "partition,kill"),
+    processes(Mutant::VotesByMyid, "partition,kill,pause", MANY_KEYS),
+    processes(Mutant::CommitWithoutQuorum, "partition", MANY_KEYS),
+    processes(Mutant::CommitsOutOfOrder, "partition", &[]),
+    simulator(Mutant::AckBeforeSync, "kill"),
+    simulator(Mutant::ObserversCounted, "partition"),
+    processes(Mutant::DiffSkipsOne, "partition", MANY_KEYS),
+    processes(Mutant::SnapLosesProposals, "partition", FREQUENT_SNAPSHOTS),
+    processes(Mutant::SyncWithoutFlush, "none", STRICT_SYNC),
+    simulator(Mutant::SessionWithoutZxidCheck, "partition"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_planted_bug_has_a_way_to_be_caught() {
+        let here: Vec<_> = MUTANTS.iter().map(|mutant| mutant.name).collect();
+        let planted: Vec<_> = splitbrain_zab::MUTANTS.iter().map(|info| info.name).collect();
+        assert_eq!(here, planted);
+    }
+}
