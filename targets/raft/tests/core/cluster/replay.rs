@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use splitbrain_consensus::sim::invariants::digest;
-use splitbrain_consensus::{Inspect, NodeId, Protocol, Version};
+use splitbrain_consensus::{Inspect, NodeId, Protocol};
 use splitbrain_raft::Raft;
 use splitbrain_raft::message::{Entry, Record, Snapshot};
 
@@ -53,9 +53,7 @@ impl Replayed {
         assert_eq!(status.term, self.term, "the term in memory and on disk");
         assert_eq!(status.last.0, self.last_index(), "the end of the log");
         for (index, entry) in &self.entries {
-            let view = core
-                .entry(Version(*index))
-                .expect("an entry on disk is in memory");
+            let view = core.entry(*index).expect("an entry on disk is in memory");
             assert_eq!(
                 (view.term, view.digest),
                 (entry.term.0, digest(entry)),

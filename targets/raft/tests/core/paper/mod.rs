@@ -143,10 +143,10 @@ impl Solo {
 
     /// The terms of its entries.
     fn log(&self) -> Vec<u64> {
-        use splitbrain_consensus::{Inspect, Version};
+        use splitbrain_consensus::Inspect;
         let last = self.core.status().last.0;
-        (self.core.base().0 + 1..=last)
-            .map(|index| self.core.entry(Version(index)).expect("held").term)
+        (self.core.base() + 1..=last)
+            .map(|index| self.core.entry(index).expect("held").term)
             .collect()
     }
 }
