@@ -284,3 +284,44 @@ fn a_log_that_cannot_be_written_ends_the_node() {
     let error = cluster.ended(NodeId(1)).unwrap_err();
     assert!(matches!(error, NodeError::Log(_)), "{error}");
 }
+
+/// The write must be persisted by two nodes and travel twice; a local read beside it would be answered first.
+#[test]
+fn in_a_session_a_read_sees_the_write_before_it_though_both_are_sent_at_once() {
+    let cluster = Cluster::with_sessions(2);
+    let mut client = cluster.client(NodeId(2));
+    assert_eq!(
+        client
+            .call(RequestBody::Connect {
+                last_seen: Version(0)
+            })
+            .body,
+        ReplyBody::ConnectOk
+    );
+    for value in 1..=50 {
+        let written = client.send(RequestBody::Write { key: 7, value });
+        let read = client.send(read(7, "local"));
+        let replies = [client.receive().unwrap(), client.receive().unwrap()];
+        assert_eq!(
+            replies.each_ref().map(|reply| reply.in_reply_to),
+            [Some(written), Some(read)]
+        );
+        let ReplyBody::ReadOk { value: seen, .. } = replies[1].body else {
+            panic!("{:?}", replies[1]);
+        };
+        assert_eq!(seen, Some(value));
+    }
+}
+
+#[test]
+fn without_sessions_requests_of_one_connection_overtake_each_other() {
+    let cluster = Cluster::started(2, NEVER);
+    let mut client = cluster.client(NodeId(2));
+    let overtaken = (1..=50).any(|value| {
+        client.send(RequestBody::Write { key: 7, value });
+        let read = client.send(read(7, "local"));
+        let replies = [client.receive().unwrap(), client.receive().unwrap()];
+        replies[0].in_reply_to == Some(read)
+    });
+    assert!(overtaken, "or the test of sessions shows nothing");
+}

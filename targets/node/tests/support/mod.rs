@@ -22,6 +22,8 @@ pub(crate) struct Cluster {
     addrs: BTreeMap<NodeId, [SocketAddr; 2]>,
     running: BTreeMap<NodeId, Running>,
     snapshot_every: u64,
+    /// Whether connections are sessions.
+    sessions: bool,
 }
 
 struct Running {
@@ -44,7 +46,16 @@ impl Cluster {
             addrs,
             running: BTreeMap::new(),
             snapshot_every,
+            sessions: false,
         }
+    }
+
+    /// The same, with connections that are sessions.
+    pub(crate) fn with_sessions(size: u16) -> Self {
+        let mut cluster = Self::new(size, u64::MAX / 2);
+        cluster.sessions = true;
+        cluster.start_all();
+        cluster
     }
 
     pub(crate) fn started(size: u16, snapshot_every: u64) -> Self {
@@ -72,7 +83,7 @@ impl Cluster {
                 snapshot_every: self.snapshot_every,
             },
         };
-        let (stop, addrs) = (CancellationToken::new(), self.addrs[&id]);
+        let (stop, addrs, sessions) = (CancellationToken::new(), self.addrs[&id], self.sessions);
         let (ready, is_ready) = mpsc::channel();
         let stopped = stop.clone();
         let thread = spawn(move || {
@@ -87,7 +98,10 @@ impl Cluster {
                     peers: peers.await?,
                 };
                 let ready = move || ready.send(()).map_err(io::Error::other);
-                serve::<SingleLeader>(config, sockets, ready, stopped).await
+                match sessions {
+                    true => serve::<SingleLeader<true>>(config, sockets, ready, stopped).await,
+                    false => serve::<SingleLeader<false>>(config, sockets, ready, stopped).await,
+                }
             })
         });
         // An error says that the node ended first, which `stop` reports.

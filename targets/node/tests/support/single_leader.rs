@@ -67,7 +67,7 @@ pub(crate) struct Options {
     pub(crate) snapshot_every: u64,
 }
 
-pub(crate) struct SingleLeader {
+pub(crate) struct SingleLeader<const SESSIONS: bool> {
     id: NodeId,
     members: Vec<NodeId>,
     options: Options,
@@ -85,7 +85,7 @@ pub(crate) struct SingleLeader {
     ready: Ready<Message, Record>,
 }
 
-impl SingleLeader {
+impl<const SESSIONS: bool> SingleLeader<SESSIONS> {
     fn leads(&self) -> bool {
         self.id == LEADER
     }
@@ -176,7 +176,7 @@ impl SingleLeader {
     }
 }
 
-impl Protocol for SingleLeader {
+impl<const SESSIONS: bool> Protocol for SingleLeader<SESSIONS> {
     type Message = Message;
     type Record = Record;
     type ReadMode = ReadMode;
@@ -399,9 +399,9 @@ impl Protocol for SingleLeader {
     }
 }
 
-impl Hosted for SingleLeader {
+impl<const SESSIONS: bool> Hosted for SingleLeader<SESSIONS> {
     const DEFAULT_READ_MODE: ReadMode = ReadMode::Leader;
-    const HAS_SESSIONS: bool = false;
+    const HAS_SESSIONS: bool = SESSIONS;
     const ERA: fn(u64) -> Era = Era::Term;
 
     fn options(_mutant: Option<&str>, _pairs: &[(String, String)]) -> Result<Options, String> {
