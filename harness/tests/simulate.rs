@@ -12,7 +12,7 @@ impl Watcher for Unwatched {
 }
 
 fn hunt_raft(mutant: Option<&'static str>, seeds: std::ops::Range<u64>) -> Finding {
-    let campaign = Campaign::new(named("raft").unwrap(), mutant, None);
+    let campaign = Campaign::new(named("raft").unwrap(), mutant);
     hunt(&campaign, seeds, &Unwatched)
 }
 

@@ -64,7 +64,7 @@ impl<'a> Hunter<'a> {
     /// Looks for the bug in fresh seeds of the simulator.
     pub(super) fn in_simulator(&self, target: &Target, number: u32) -> Result<Attempt> {
         let system = simulate::named(target.system)?;
-        let mut campaign = Campaign::new(system, target.mutant.map(|mutant| mutant.name), None);
+        let mut campaign = Campaign::new(system, target.mutant.map(|mutant| mutant.name));
         if let Some(nemesis) = target.nemesis {
             let names: Vec<_> = nemesis.split(',').map(str::to_owned).collect();
             campaign.config.nemesis = simulate::families(&names)?;

@@ -8,6 +8,7 @@ use splitbrain_consensus::sim::{ClientOutcome, ClientRequest, Clients};
 use splitbrain_consensus::{NodeId, Refusal};
 use splitbrain_service::wire::{self, ErrorCode, outcome_of};
 use splitbrain_service::{Answer, Command, Query};
+use splitbrain_systems::Asked;
 
 use super::workbench::Workbench;
 use crate::workload::{Completion, Generator, Layout, Placement, Request, Thread};
@@ -18,29 +19,45 @@ struct Client {
     process: ProcessId,
     place: Placement,
     asked: Option<Request>,
+    /// The greatest version that its session has seen.
+    last_seen: u64,
+    /// How often it was answered or refused.
+    ops: u64,
 }
+
+/// A client that moves does so after so many ops, and after each that was refused.
+const MOVE_EVERY_OPS: u64 = 5;
 
 /// The clients of one simulated run.
 pub(super) struct SimClients<M> {
     generator: Box<dyn Generator>,
     modes: Vec<M>,
     clients: Vec<Client>,
+    layout: Layout,
+    moves: bool,
     builder: HistoryBuilder,
     last_ns: u64,
 }
 
 impl<M> SimClients<M> {
     pub(super) fn new(workbench: &Workbench, modes: Vec<M>, seed: u64) -> Self {
-        let nodes = usize::from(workbench.nodes);
-        let layout = Layout::of_voters(nodes, modes.len());
+        let on_observers = workbench.read_modes.iter();
+        let layout = Layout {
+            voters: workbench.nodes.into(),
+            observers: workbench.observers.into(),
+            on_observers: on_observers.map(|mode| mode.asked == Asked::Observers).collect(),
+        };
         let places = layout.place(workbench.threads, workbench.mix.readers_percent);
         let client = |(thread, place)| Client {
             process: ProcessId(thread as u64),
             place,
             asked: None,
+            last_seen: 0,
+            ops: 0,
         };
+        let nodes = workbench.nodes + workbench.observers;
         let header = Header {
-            nodes: (1..=workbench.nodes).map(|id| NodeId(id).to_string()).collect(),
+            nodes: (1..=nodes).map(|id| NodeId(id).to_string()).collect(),
             read_modes: workbench
                 .read_modes
                 .iter()
@@ -52,6 +69,8 @@ impl<M> SimClients<M> {
             generator: workbench.workload.generator(&workbench.mix, seed),
             modes,
             clients: places.into_iter().enumerate().map(client).collect(),
+            layout,
+            moves: workbench.moves,
             builder: HistoryBuilder::new(&header),
             last_ns: 0,
         }
@@ -60,6 +79,17 @@ impl<M> SimClients<M> {
     /// What the clients saw.
     pub(super) fn into_history(self) -> History {
         self.builder.finish()
+    }
+
+    /// Goes on to the next node that serves its read mode, now and then, and where it was refused.
+    fn move_on(&mut self, thread: usize, refused: bool) {
+        let client = &mut self.clients[thread];
+        client.ops += 1;
+        if self.moves && (refused || client.ops.is_multiple_of(MOVE_EVERY_OPS)) {
+            let nodes = self.layout.nodes_asked(client.place.read_mode);
+            let next = client.place.node + 1;
+            client.place.node = if nodes.contains(&next) { next } else { nodes.start };
+        }
     }
 
     /// A moment of the history. Each event has its own: what the simulator does one after the other at one
@@ -88,6 +118,15 @@ impl<M> SimClients<M> {
 impl<M: Copy> Clients<M> for SimClients<M> {
     fn threads(&self) -> usize {
         self.clients.len()
+    }
+
+    fn node(&self, thread: usize, _nodes: usize) -> usize {
+        self.clients[thread].place.node
+    }
+
+    fn last_seen(&self, thread: usize) -> Option<splitbrain_consensus::Version> {
+        let seen = splitbrain_consensus::Version(self.clients[thread].last_seen);
+        self.moves.then_some(seen)
     }
 
     fn invoke(&mut self, thread: usize, now_us: u64) -> ClientRequest<M> {
@@ -123,11 +162,16 @@ impl<M: Copy> Clients<M> for SimClients<M> {
         let time_ns = self.moment(now_us);
         let kind = event_of(request.action, outcome);
         self.record(thread, time_ns, request, kind);
+        if let EventKind::Ok(said) | EventKind::Fail(said) = kind {
+            let client = &mut self.clients[thread];
+            client.last_seen = client.last_seen.max(said.version.map_or(0, |version| version.0));
+        }
         let (outcome, observed) = match kind {
             EventKind::Ok(said) => (Outcome::Ok, said.observed),
             EventKind::Fail(said) => (Outcome::Fail, said.observed),
             EventKind::Info(_) | EventKind::Invoke { .. } => (Outcome::Info, None),
         };
+        self.move_on(thread, outcome != Outcome::Ok);
         if outcome == Outcome::Info {
             self.clients[thread].process.0 += self.clients.len() as u64;
         }

@@ -27,8 +27,16 @@ pub(super) enum Judgement {
 
 /// Judges the claims of all read modes. Those that claim linearizability are judged together, which is stricter
 /// than one by one: what they show is one register, so there must be one order that explains them all.
-pub(super) fn judge(history: &History, modes: &[&'static ReadModeInfo]) -> Judgement {
-    let strict = |mode: &&&'static ReadModeInfo| mode.claim == Consistency::Linearizable.name();
+/// Where a `claim` is given, all are judged by that.
+pub(super) fn judge(
+    history: &History,
+    modes: &[&'static ReadModeInfo],
+    claim: Option<Consistency>,
+) -> Judgement {
+    let model = |mode: &ReadModeInfo| {
+        claim.unwrap_or_else(|| catalog::model(mode.claim).expect("a system claims a known model"))
+    };
+    let strict = |mode: &&&'static ReadModeInfo| model(mode) == Consistency::Linearizable;
     let together: Vec<&str> = modes.iter().filter(strict).map(|mode| mode.name).collect();
     let mut parts = vec![(
         together.join(" + "),
@@ -36,7 +44,7 @@ pub(super) fn judge(history: &History, modes: &[&'static ReadModeInfo]) -> Judge
         together::part(history, |id| strict(&&modes[usize::from(id.0)])),
     )];
     for (at, mode) in modes.iter().enumerate().filter(|(_, mode)| !strict(mode)) {
-        let model = catalog::model(mode.claim).expect("a system claims a known model");
+        let model = model(mode);
         let id = u8::try_from(at).expect("a system has few read modes");
         parts.push((mode.name.to_owned(), model, history.for_read_mode(ReadModeId(id))));
     }

@@ -6,9 +6,11 @@ use std::str::FromStr;
 
 use clap::Args;
 use splitbrain_consensus::sim::{Nemesis, SimConfig};
+use splitbrain_systems::{Asked, ReadModeInfo};
 
-use super::protocols;
+use super::protocols::{self, SimulatedSystem};
 use super::seeds::{Campaign, RATE_DEFAULT};
+use super::workbench::Wanted;
 use crate::catalog;
 use crate::failure::{Failure, Result};
 use crate::names;
@@ -37,6 +39,15 @@ pub struct SimulateOptions {
     /// How many nodes [default: 3 or 5, drawn from the seed]
     #[arg(long, value_name = "N")]
     pub nodes: Option<u16>,
+    /// How many nodes beside them have no vote, of a system that has observers [default: 0 to 2, drawn from the seed]
+    #[arg(long, value_name = "N")]
+    pub observers: Option<u16>,
+    /// Only these read modes [default: drawn from the seed]
+    #[arg(long, value_name = "MODE,…", value_delimiter = ',')]
+    pub read_mode: Vec<String>,
+    /// Judge the read modes by this consistency model instead of their own claims
+    #[arg(long, value_name = "MODEL")]
+    pub claim: Option<String>,
     /// How many ops the clients ask for in a second of virtual time, about
     #[arg(long, value_name = "N", default_value_t = RATE_DEFAULT)]
     pub rate: u32,
@@ -128,7 +139,8 @@ impl SimulateOptions {
             Some(name) => Some(catalog::mutant(system.system, name)?.name),
             None => None,
         };
-        let mut campaign = Campaign::new(system, mutant, self.nodes);
+        let mut campaign = Campaign::new(system, mutant);
+        campaign.wanted = self.wanted(system)?;
         campaign.config = SimConfig {
             safety_us: u64::try_from(self.safety_time.0.as_micros()).unwrap_or(u64::MAX),
             trace: self.trace,
@@ -141,6 +153,45 @@ impl SimulateOptions {
         campaign.keep_going = self.keep_going;
         campaign.workers = self.threads;
         Ok(campaign)
+    }
+}
+
+impl SimulateOptions {
+    /// What is not to be drawn from the seeds.
+    fn wanted(&self, simulated: SimulatedSystem) -> Result<Wanted> {
+        let system = simulated.system;
+        if let Some(observers) = self.observers.filter(|observers| *observers > 0) {
+            if !system.has_observers() {
+                return Err(Failure::Usage(format!(
+                    "contradiction: observers in a cluster of {}, which knows none",
+                    system.name()
+                )));
+            }
+            if observers > NODES_MAX {
+                return Err(Failure::Usage(format!(
+                    "the number of observers must lie between 0 and {NODES_MAX}, not {observers}"
+                )));
+            }
+        }
+        let read_modes = match self.read_mode.is_empty() {
+            true => Vec::new(),
+            false => catalog::read_modes(system, &self.read_mode)?,
+        };
+        let asks_observers = |mode: &&&ReadModeInfo| mode.asked == Asked::Observers;
+        if let Some(mode) = read_modes.iter().find(asks_observers)
+            && self.observers.is_none_or(|observers| observers == 0)
+        {
+            return Err(Failure::Usage(format!(
+                "contradiction: the read mode {} asks observers; give --observers as well",
+                mode.name
+            )));
+        }
+        Ok(Wanted {
+            nodes: self.nodes,
+            observers: self.observers,
+            read_modes,
+            claim: self.claim.as_deref().map(catalog::model).transpose()?,
+        })
     }
 }
 

@@ -63,6 +63,7 @@ pub(super) fn text(campaign: &Campaign, finding: &Finding, width: usize) -> Stri
         .mutant
         .map_or(name.to_owned(), |mutant| format!("{name}/{mutant}"));
     let nodes = campaign
+        .wanted
         .nodes
         .map_or("3 or 5".to_owned(), |nodes| nodes.to_string());
     let speed = finding.virtual_seconds / finding.worker_seconds.max(1e-9);
@@ -159,7 +160,7 @@ pub(super) fn json(campaign: &Campaign, finding: &Finding) -> String {
     let object = json!({
         "system": campaign.system.system.name(),
         "mutant": campaign.mutant,
-        "nodes": campaign.nodes,
+        "nodes": campaign.wanted.nodes,
         "seeds": finding.seeds,
         "failed": finding.failed,
         "undecided": finding.undecided,

@@ -12,7 +12,7 @@ use splitbrain_reports::results::Counterexample;
 
 use super::judge::{Judgement, judge};
 use super::protocols::{CLOCK_DRIFT_PPM, SimulatedSystem};
-use super::workbench::Workbench;
+use super::workbench::{Wanted, Workbench};
 
 /// The ops in a second of virtual time where nobody asks for another rate.
 pub(super) const RATE_DEFAULT: u32 = 300;
@@ -31,8 +31,8 @@ pub struct Campaign {
     pub(super) mutant: Option<&'static str>,
     /// What is simulated, but for what each seed draws itself.
     pub config: SimConfig,
-    /// How many nodes; drawn from each seed where it is not said.
-    pub(super) nodes: Option<u16>,
+    /// What the seeds do not draw.
+    pub(super) wanted: Wanted,
     /// How many ops the clients of a run ask for in a second of virtual time, about.
     pub rate: u32,
     /// Whether to go on after the first failing seed.
@@ -101,7 +101,7 @@ pub trait Watcher: Sync {
 impl Campaign {
     /// A campaign with the usual workload.
     #[must_use]
-    pub fn new(system: SimulatedSystem, mutant: Option<&'static str>, nodes: Option<u16>) -> Self {
+    pub fn new(system: SimulatedSystem, mutant: Option<&'static str>) -> Self {
         let config = SimConfig {
             clock_drift_ppm: CLOCK_DRIFT_PPM,
             ..SimConfig::default()
@@ -110,7 +110,7 @@ impl Campaign {
             system,
             mutant,
             config,
-            nodes,
+            wanted: Wanted::default(),
             rate: RATE_DEFAULT,
             keep_going: false,
             workers: None,
@@ -132,8 +132,18 @@ impl Campaign {
             let names: Vec<_> = families.map(|(_, name)| *name).collect();
             command += &format!(" --nemesis {}", names.join(","));
         }
-        if let Some(nodes) = self.nodes {
+        if let Some(nodes) = self.wanted.nodes {
             command += &format!(" --nodes {nodes}");
+        }
+        if let Some(observers) = self.wanted.observers {
+            command += &format!(" --observers {observers}");
+        }
+        if !self.wanted.read_modes.is_empty() {
+            let modes: Vec<_> = self.wanted.read_modes.iter().map(|mode| mode.name).collect();
+            command += &format!(" --read-mode {}", modes.join(","));
+        }
+        if let Some(claim) = self.wanted.claim {
+            command += &format!(" --claim {claim}");
         }
         if self.rate != RATE_DEFAULT {
             command += &format!(" --rate {}", self.rate);
@@ -151,9 +161,10 @@ impl Campaign {
 
     /// Runs one seed. The second part is how it failed, if it did, or why nobody knows.
     fn run(&self, seed: u64) -> (Outcome, Result<Option<SeedFailure>, String>) {
-        let workbench = Workbench::draw(&self.system, self.nodes, seed);
+        let workbench = Workbench::draw(&self.system, &self.wanted, seed);
         let config = SimConfig {
             nodes: workbench.nodes,
+            observers: workbench.observers,
             op_timeout_us: workbench.op_timeout_us,
             think_us_max: self.think_us_max(workbench.threads),
             ..self.config.clone()
@@ -167,7 +178,7 @@ impl Campaign {
         if let Some(failure) = outcome.failure.clone() {
             return (outcome, Ok(Some(SeedFailure::Protocol(failure))));
         }
-        let failure = match judge(&history, &workbench.read_modes) {
+        let failure = match judge(&history, &workbench.read_modes, self.wanted.claim) {
             Judgement::Kept => Ok(None),
             Judgement::Broken(counterexample) => Ok(Some(SeedFailure::Claim(counterexample))),
             Judgement::Unknown(reason) => Err(reason),

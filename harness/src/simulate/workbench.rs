@@ -2,7 +2,8 @@
 //! mode is put to the test alone as well as among others, on one hot key as well as on several ("swarm testing",
 //! Groce and others, ISSTA 2012).
 
-use splitbrain_systems::ReadModeInfo;
+use splitbrain_checker::consistency::Consistency;
+use splitbrain_systems::{Asked, ReadModeInfo};
 
 use super::protocols::SimulatedSystem;
 use crate::workload::{Mix, Random, WORKLOADS, Weights, Workload};
@@ -36,10 +37,31 @@ const WEIGHTS: [Weights; 3] = [
     },
 ];
 
+/// The choices of how many observers there are, of a system that has them.
+const OBSERVERS: [u16; 3] = [0, 1, 2];
+/// One run in so many has clients that move from node to node, of a system whose sessions do.
+const MOVES_ONE_IN: usize = 4;
+
+/// What is not drawn from the seed, because somebody asked for it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    /// How many voters.
+    pub(super) nodes: Option<u16>,
+    /// How many observers.
+    pub(super) observers: Option<u16>,
+    /// The read modes; drawn where there is none.
+    pub(super) read_modes: Vec<&'static ReadModeInfo>,
+    /// The model to judge them by, instead of their claims.
+    pub(super) claim: Option<Consistency>,
+}
+
 /// The clients of one run, before they start.
 #[derive(Clone, Debug)]
 pub(super) struct Workbench {
     pub(super) nodes: u16,
+    pub(super) observers: u16,
+    /// Whether clients move from node to node.
+    pub(super) moves: bool,
     pub(super) read_modes: Vec<&'static ReadModeInfo>,
     pub(super) workload: &'static Workload,
     pub(super) mix: Mix,
@@ -51,20 +73,28 @@ pub(super) struct Workbench {
 }
 
 impl Workbench {
-    pub(super) fn draw(simulated: &SimulatedSystem, nodes: Option<u16>, seed: u64) -> Self {
+    pub(super) fn draw(simulated: &SimulatedSystem, wanted: &Wanted, seed: u64) -> Self {
         let mut random = Random::new(seed, "workbench");
         let options = (simulated.draw_options)(&mut random);
         let mut pick = |count: usize| random.below(count as u64) as usize;
-        let all = simulated.system.read_modes();
-        let nodes = nodes.unwrap_or(NODES[pick(NODES.len())]);
+        let system = simulated.system;
+        let nodes = wanted.nodes.unwrap_or(NODES[pick(NODES.len())]);
+        let mut observers = 0;
+        if system.has_observers() {
+            observers = wanted.observers.unwrap_or(OBSERVERS[pick(OBSERVERS.len())]);
+        }
+        let moves = system.has_sessions() && pick(MOVES_ONE_IN) == 0;
+        let exists = |mode: &&ReadModeInfo| observers > 0 || mode.asked == Asked::Voters;
+        let all: Vec<_> = system.read_modes().iter().filter(exists).collect();
         // Half of the runs have all modes, the others some.
         let read_modes = match pick(2) {
-            0 => all.iter().collect(),
+            _ if !wanted.read_modes.is_empty() => wanted.read_modes.clone(),
+            0 => all,
             _ => {
                 let certain = pick(all.len());
                 let chosen = |at: usize, pick: &mut dyn FnMut(usize) -> usize| at == certain || pick(4) == 0;
                 let modes = all.iter().enumerate().filter(|(at, _)| chosen(*at, &mut pick));
-                modes.map(|(_, mode)| mode).collect()
+                modes.map(|(_, mode)| *mode).collect()
             }
         };
         let workload = &WORKLOADS[0];
@@ -80,10 +110,12 @@ impl Workbench {
         };
         Self {
             nodes,
+            observers,
+            moves,
             read_modes,
             workload,
             mix,
-            threads: THREADS_PER_NODE * usize::from(nodes),
+            threads: THREADS_PER_NODE * usize::from(nodes + observers),
             op_timeout_us: OP_TIMEOUTS_US[pick(OP_TIMEOUTS_US.len())],
             options,
         }

@@ -1,6 +1,6 @@
 //! The clients of a simulated cluster, which the caller brings.
 
-use crate::{NodeId, Refusal};
+use crate::{NodeId, Refusal, Version};
 
 /// What a client asks for.
 #[derive(Clone, Debug)]
@@ -32,10 +32,19 @@ pub enum ClientOutcome {
     Refused(Refusal),
 }
 
-/// Closed-loop clients. Thread `i` talks to node `i mod n + 1` and stays with it.
+/// Closed-loop clients.
 pub trait Clients<M> {
     /// How many there are.
     fn threads(&self) -> usize;
+    /// Which of so many nodes a thread asks next, from 0. Unless it is said, thread `i` stays with node `i mod n`.
+    fn node(&self, thread: usize, nodes: usize) -> usize {
+        thread % nodes
+    }
+    /// What the thread's session has seen, if a node that is behind shall refuse it.
+    fn last_seen(&self, thread: usize) -> Option<Version> {
+        let _ = thread;
+        None
+    }
     /// The next request of a thread whose last one has ended. `now_us` is virtual time.
     fn invoke(&mut self, thread: usize, now_us: u64) -> ClientRequest<M>;
     /// The thread's request ended.

@@ -4,6 +4,7 @@ use rand_chacha::rand_core::Rng;
 
 use crate::sim::clients::{ClientOutcome, ClientRequest, Clients};
 use crate::sim::invariants::Broken;
+use crate::sim::node::Life;
 use crate::sim::world::{Administration, Event, Input, Simulated, World};
 use crate::{Incarnation, NodeId, Refusal, StateMachine};
 
@@ -34,11 +35,14 @@ where
         state.waiting = true;
         let op = state.op;
         let node = self.node_of(thread);
+        self.threads[thread].node = node;
+        let last_seen = self.clients.last_seen(thread);
         self.trace.line(
             self.now_us,
             format_args!("client {thread} asks {node} {request:?}"),
         );
-        let Some(life) = &mut self.node(node).life else {
+        let admits = |life: &&mut Life<P, S>| last_seen.is_none_or(|seen| life.core.admits(seen));
+        let Some(life) = self.node(node).life.as_mut().filter(admits) else {
             self.complete(thread, ClientOutcome::Refused(Refusal::Unavailable));
             return Ok(());
         };
@@ -71,8 +75,9 @@ where
         self.step(asked.node, Input::Request(asked.seq, asked.request))
     }
 
+    /// The node that a thread asks next.
     fn node_of(&self, thread: usize) -> NodeId {
-        self.nodes[thread % self.nodes.len()].id
+        self.nodes[self.clients.node(thread, self.nodes.len())].id
     }
 
     /// A thread's op ended, unless it had given up on it.
@@ -91,7 +96,7 @@ where
             ClientOutcome::Refused(_) => pause_us += RETRY_US,
         }
         // What it gave up on, or was refused, must not answer its next op.
-        let node = self.node_of(thread);
+        let node = self.threads[thread].node;
         if let Some(life) = &mut self.node(node).life {
             life.pending.retain(|_, waiting| *waiting != thread);
         }

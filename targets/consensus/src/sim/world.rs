@@ -129,12 +129,25 @@ pub(super) enum Administration {
 }
 
 /// A client thread.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Thread {
+    /// The node that it asked last.
+    pub(super) node: NodeId,
     /// Counts its ops; the timeout of an earlier one is void.
     pub(super) op: u64,
     pub(super) waiting: bool,
     pub(super) answers_after_healing: u32,
+}
+
+impl Thread {
+    fn new() -> Self {
+        Self {
+            node: NodeId(1),
+            op: 0,
+            waiting: false,
+            answers_after_healing: 0,
+        }
+    }
 }
 
 pub(super) struct World<'a, P: Simulated, S, C> {
@@ -240,7 +253,7 @@ where
             nodes,
             network: Network::new(config.nodes_in_all(), conditions),
             partition: 0,
-            threads: vec![Thread::default(); clients.threads()],
+            threads: vec![Thread::new(); clients.threads()],
             clients,
             healed: false,
             faults: Vec::new(),
