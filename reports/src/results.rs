@@ -192,6 +192,9 @@ pub struct Results {
     pub observers: usize,
     /// The time from the start of the first node to the first ok op, milliseconds.
     pub first_ok_ms: Option<f64>,
+    /// How long it took to end all nodes, milliseconds.
+    #[serde(default)]
+    pub teardown_ms: Option<f64>,
     /// How long load ran, seconds.
     pub load_seconds: f64,
     /// Ops by outcome.

@@ -191,6 +191,7 @@ mod tests {
             nodes: vec!["n1".into(), "n2".into(), "n3".into()],
             observers: 0,
             first_ok_ms: Some(250.0),
+            teardown_ms: None,
             load_seconds: 20.0,
             ops: OpCounts {
                 total: 12,

@@ -26,6 +26,7 @@ mod watch;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use splitbrain_checker::history::{DataModel, Header, History, read_native_file};
 use splitbrain_nemesis::process::Death;
@@ -158,6 +159,7 @@ struct Recorded {
     tally: Tally,
     log: Arc<NemesisLog>,
     deaths: Vec<Death>,
+    teardown: Duration,
     interrupts: tokio::sync::watch::Receiver<Option<Exit>>,
 }
 
@@ -182,7 +184,9 @@ async fn record(test: &Test, folder: &RunFolder) -> Result<Recorded> {
     };
     let mut after = stage.play().await;
     let tally = recorder_tally(recorder, &mut after);
+    let teardown = Instant::now();
     let (deaths, killed) = cluster.kill();
+    let teardown = teardown.elapsed();
     if let Err(failure) = killed {
         after.troubles.push(failure.to_string());
     }
@@ -196,6 +200,7 @@ async fn record(test: &Test, folder: &RunFolder) -> Result<Recorded> {
         tally,
         log,
         deaths,
+        teardown,
         interrupts,
     })
 }
@@ -267,6 +272,7 @@ fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<(Res
         nodes: test.nodes.clone(),
         observers: test.observers,
         first_ok_ms: first_ok_ns.map(|at| write::seconds_between(after.cluster_start_ns, at) * 1e3),
+        teardown_ms: Some(recorded.teardown.as_secs_f64() * 1e3),
         load_seconds,
         ops: write::op_counts(history, load_seconds),
         latency_ms: judge::latency_ms(after.latencies.all()),

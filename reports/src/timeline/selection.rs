@@ -215,6 +215,7 @@ mod tests {
             nodes: Vec::new(),
             observers: 0,
             first_ok_ms: None,
+            teardown_ms: None,
             load_seconds: 1.0,
             ops: OpCounts::default(),
             latency_ms: LatencyMs::default(),

@@ -106,6 +106,7 @@ pub fn empty() -> MadeUp {
             nodes: Vec::new(),
             observers: 0,
             first_ok_ms: None,
+            teardown_ms: None,
             load_seconds: 0.0,
             ops: OpCounts::default(),
             latency_ms: LatencyMs::default(),
@@ -531,6 +532,7 @@ fn results(history: &History, staleness: &[ReadStaleness], faults: Vec<Fault>, s
         nodes: history.nodes.clone(),
         observers: 0,
         first_ok_ms: Some(412.0),
+        teardown_ms: None,
         load_seconds: 20.0,
         ops: OpCounts {
             total: history.ops.len() as u64,
