@@ -2,8 +2,9 @@
 //!
 //! Time is divided into slots, counted from each cut. A slot of a node counts if the node was on one and the same
 //! side of the cut in all of it (see [`cuts`](super::cuts)), and if a client of the node asked: if some op of the
-//! kind in question was open in it. It was *served* if an ok answer came in it. So a client that waits in vain
-//! makes every slot of its waiting count, where a share of ops would count the one op that waited.
+//! kind in question was open in it, or a client that had been refused was about to ask again. It was *served* if an
+//! ok answer came in it, to an op that was invoked after the cut. So a client that waits in vain makes every slot of
+//! its waiting count, where a share of ops would count the one op that waited.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,9 @@ const SLOT_NS: u64 = SLOT_MS * 1_000_000;
 /// How far before each cut slots are counted, and how far after it; a fault lasts four seconds at most.
 const SLOTS_BEFORE: i64 = 10;
 const SLOTS_AFTER: i64 = 40;
+
+/// How long a client that was refused may take to ask again, as one that wants an answer.
+const RETRY_NS_MAX: u64 = 1_000_000_000;
 
 /// Availability, still being counted over runs.
 #[derive(Clone, Debug, Default)]
@@ -127,26 +131,46 @@ impl Window {
         let end_ns = cut.interval.stop_ns.min(last_ns);
         let number = |at_ns: u64| (at_ns.saturating_sub(begin_ns) + missing_ns) / SLOT_NS;
         let count = if end_ns > begin_ns { number(end_ns) + 1 } else { 0 } as usize;
-        let mut nodes: BTreeMap<Node, Vec<Seen>> = BTreeMap::new();
+        let mut nodes: BTreeMap<Node, Clients> = BTreeMap::new();
         for op in ops {
             let Some(NodeName(name)) = op.node else { continue };
             let (start_ns, stop_ns) = (op.invoked_ns.max(begin_ns), ended_ns(op));
             if count == 0 || stop_ns < begin_ns || start_ns > end_ns {
                 continue;
             }
-            let seen = nodes
-                .entry(Node(name + 1))
-                .or_insert_with(|| vec![Seen::default(); count]);
+            let clients = nodes.entry(Node(name + 1)).or_insert_with(|| Clients {
+                slots: vec![Seen::default(); count],
+                refused_ns: None,
+            });
+            let since_ns = match clients.refused_ns.take() {
+                Some(refused_ns) if start_ns.saturating_sub(refused_ns) <= RETRY_NS_MAX => {
+                    refused_ns.clamp(begin_ns, start_ns)
+                }
+                _ => start_ns,
+            };
             let last = number(stop_ns) as usize;
-            for slot in &mut seen[number(start_ns) as usize..=last.min(count - 1)] {
+            for slot in &mut clients.slots[number(since_ns) as usize..=last.min(count - 1)] {
                 slot.asked = true;
             }
-            if op.outcome == Outcome::Ok && last < count {
-                seen[last].served = true;
+            let is_of_the_cut = stop_ns < cut.interval.start_ns || op.invoked_ns >= cut.interval.start_ns;
+            if op.outcome != Outcome::Ok {
+                clients.refused_ns = Some(stop_ns);
+            } else if last < count && is_of_the_cut {
+                clients.slots[last].served = true;
             }
         }
-        Self { nodes }
+        let slots = nodes.into_iter().map(|(node, clients)| (node, clients.slots));
+        Self {
+            nodes: slots.collect(),
+        }
     }
+}
+
+/// The clients of one node.
+struct Clients {
+    slots: Vec<Seen>,
+    /// When one of them was last refused, if that was the last that happened.
+    refused_ns: Option<u64>,
 }
 
 /// When the client stopped waiting.
@@ -243,6 +267,24 @@ mod tests {
         assert_eq!(found.without_quorum, slots(1, 1));
         assert_eq!(found.with_quorum, Slots::default());
         assert_eq!(found.with_quorum.share(), None);
+    }
+
+    #[test]
+    fn who_was_refused_is_still_asking_until_the_next_try() {
+        let found = count(vec![
+            read(1, Outcome::Fail, 2_010, 2_020),
+            read(1, Outcome::Fail, 2_330, 2_340),
+        ]);
+        assert_eq!(found.without_quorum, slots(0, 4));
+    }
+
+    #[test]
+    fn an_answer_to_what_was_asked_before_the_cut_does_not_count() {
+        let found = count(vec![
+            read(1, Outcome::Ok, 1_990, 2_010),
+            read(1, Outcome::Ok, 2_120, 2_130),
+        ]);
+        assert_eq!(found.without_quorum, slots(1, 2));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Who takes part.
 
 use splitbrain_reports::comparison::Contestant;
-use splitbrain_systems::{MutantInfo, ReadModeInfo, System};
+use splitbrain_systems::{Asked, MutantInfo, ReadModeInfo, System};
 
 use crate::catalog;
 use crate::failure::{Failure, Result};
@@ -16,7 +16,7 @@ pub(super) struct Entrant {
     pub(super) mutant: Option<&'static MutantInfo>,
     /// Set where the same system takes part more than once.
     letter: Option<char>,
-    /// The read modes in use.
+    /// The read modes to compare.
     pub(super) modes: Vec<&'static ReadModeInfo>,
 }
 
@@ -40,6 +40,16 @@ impl Entrant {
         self.label().to_lowercase().replace(' ', "-")
     }
 
+    /// Those of its read modes to compare that there are with so many observers.
+    pub(super) fn modes_in(&self, observers: u16) -> Vec<&'static ReadModeInfo> {
+        existing(self.modes.iter().copied(), observers)
+    }
+
+    /// All read modes that it has with so many observers.
+    pub(super) fn all_modes_in(&self, observers: u16) -> Vec<&'static ReadModeInfo> {
+        existing(self.system.read_modes().iter(), observers)
+    }
+
     pub(super) fn contestant(&self) -> Contestant {
         Contestant {
             label: self.label(),
@@ -48,6 +58,15 @@ impl Entrant {
             summary: self.system.summary().to_owned(),
         }
     }
+}
+
+fn existing(
+    modes: impl Iterator<Item = &'static ReadModeInfo>,
+    observers: u16,
+) -> Vec<&'static ReadModeInfo> {
+    modes
+        .filter(|mode| observers > 0 || mode.asked == Asked::Voters)
+        .collect()
 }
 
 /// Those named `SYSTEM` or `SYSTEM/MUTANT`, with letters where a system is named more than once.

@@ -20,10 +20,11 @@ mod table;
 
 pub use options::CompareOptions;
 
-use splitbrain_reports::comparison::{Comparison, Run, Setting};
+use splitbrain_reports::comparison::{Comparison, Run, Setting, comparison_page};
 use splitbrain_reports::results::{Results, RunVerdict};
 
-use self::options::{Plan, PlannedRun};
+use self::contestants::Entrant;
+use self::options::{Plan, PlannedRun, Shape};
 use self::play::{Played, Player};
 use self::pool::Pool;
 use crate::exit::Exit;
@@ -58,19 +59,38 @@ pub fn compare(options: &CompareOptions) -> Result<Exit> {
         field.take(planned, played)?;
     }
     let comparison = field.finish(&started.readable())?;
-    RunFolder::write(
-        &folder.json(),
-        (serde_json::to_string_pretty(&comparison).expect("results are plain data") + "\n").as_bytes(),
-    )?;
-    if options.json {
-        let line = serde_json::to_string(&comparison).expect("results are plain data");
-        output::print(&format!("{line}\n"));
-    } else {
-        output::print(&table::text(&comparison, &folder.json(), output::width()));
-    }
-    Ok(player
-        .interrupted()
-        .unwrap_or_else(|| run::exit(comparison.verdict)))
+    let json = serde_json::to_string(&comparison).expect("results are plain data") + "\n";
+    RunFolder::write(&folder.json(), json.as_bytes())?;
+    draw(&folder, &comparison)?;
+    output::print(&match options.json {
+        true => json,
+        false => table::text(&comparison, &folder.page(), output::width()),
+    });
+    // A violation that was found all the same outranks a signal.
+    let interrupted = player.interrupted().unwrap_or(Exit::Pass);
+    Ok(run::exit(comparison.verdict).worst(interrupted))
+}
+
+/// Draws the page.
+///
+/// # Errors
+/// [`Failure::Host`] if it cannot be written.
+fn draw(folder: &ComparisonFolder, comparison: &Comparison) -> Result<()> {
+    RunFolder::write(&folder.page(), comparison_page(comparison).as_bytes())
+}
+
+/// Draws the page again from what the folder holds.
+///
+/// # Errors
+/// [`Failure::Input`] if `comparison.json` is none; [`Failure::Host`] if the page cannot be written.
+pub(crate) fn redraw(folder: &ComparisonFolder) -> Result<()> {
+    let path = folder.json();
+    let fail = |error: &dyn std::fmt::Display| Failure::Input(format!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(&path).map_err(|error| fail(&error))?;
+    draw(
+        folder,
+        &serde_json::from_str(&text).map_err(|error| fail(&error))?,
+    )
 }
 
 /// Everything that was run so far.
@@ -80,29 +100,30 @@ struct Field<'a> {
     /// By shape, then by entrant.
     pools: Vec<Vec<Pool>>,
     runs: Vec<Run>,
+    notes: Vec<String>,
 }
 
 impl<'a> Field<'a> {
     fn new(plan: &'a Plan, folder: &'a ComparisonFolder) -> Self {
-        let pools = || {
-            let entrants = plan.entrants.iter();
-            entrants
-                .map(|entrant| Pool::new(entrant.label(), entrant.modes.len()))
-                .collect()
+        let pools = |shape: &Shape| {
+            let pool =
+                |entrant: &Entrant| Pool::new(entrant.label(), entrant.modes_in(shape.observers).len());
+            plan.entrants.iter().map(pool).collect()
         };
         Self {
             plan,
             folder,
-            pools: plan.shapes.iter().map(|_| pools()).collect(),
+            pools: plan.shapes.iter().map(pools).collect(),
             runs: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
     fn describe(&self, run: &PlannedRun) -> String {
         format!(
-            "{}, {} nodes, seed {}",
+            "{}, {}, seed {}",
             self.plan.entrants[run.entrant].label(),
-            self.plan.shapes[run.shape].voters,
+            self.plan.shapes[run.shape].describe(),
             run.test.seed
         )
     }
@@ -110,18 +131,18 @@ impl<'a> Field<'a> {
     /// Takes a run into account that is over. One without results is told of, unless it is the first: then the host
     /// allows none.
     fn take(&mut self, planned: &PlannedRun, played: Played) -> Result<()> {
-        let voters = self.plan.shapes[planned.shape].voters;
+        let Shape { voters, observers } = self.plan.shapes[planned.shape];
         let mut run = Run {
             contestant: self.plan.entrants[planned.entrant].label(),
             voters: u64::from(voters),
-            observers: 0,
+            observers: u64::from(observers),
             seed: planned.test.seed,
             verdict: RunVerdict::HarnessError,
             reason: format!("the run gave no results; it said: {}", played.said),
             report: None,
             command: planned.test.command.clone(),
             ok: 0,
-            faults: 0,
+            faults_scheduled: planned.test.schedule.events.len() as u64,
             faults_proven: 0,
         };
         let Some((results, path)) = played.left else {
@@ -140,6 +161,16 @@ impl<'a> Field<'a> {
         let pool = &mut self.pools[planned.shape][planned.entrant];
         pool.add(&planned.test, usize::from(voters), &left, &results, &report)?;
         describe(&mut run, &results, report);
+        // Those that claim linearizability are also judged together, which has no row of its own.
+        let modes = planned.test.read_modes.len();
+        for claim in results.claims.iter().skip(modes) {
+            self.notes.push(format!(
+                "{}: {} together: {}",
+                self.describe(planned),
+                claim.read_mode,
+                claim.reason
+            ));
+        }
         output::note(&format!("  {}", results.reason));
         self.runs.push(run);
         Ok(())
@@ -154,13 +185,17 @@ impl<'a> Field<'a> {
 
     fn finish(self, started: &str) -> Result<Comparison> {
         let Self {
-            plan, pools, runs, ..
+            plan,
+            pools,
+            runs,
+            notes,
+            ..
         } = self;
         let mut settings = Vec::new();
         for (shape, of_shape) in plan.shapes.iter().zip(&pools) {
             let mut setting = Setting {
                 voters: u64::from(shape.voters),
-                observers: 0,
+                observers: u64::from(shape.observers),
                 rows: Vec::new(),
                 updates: Vec::new(),
             };
@@ -191,10 +226,47 @@ impl<'a> Field<'a> {
             contestants: plan.entrants.iter().map(|entrant| entrant.contestant()).collect(),
             settings,
             runs,
-            configuration: Vec::new(),
-            notes: Vec::new(),
+            configuration: configuration(plan),
+            notes,
         })
     }
+}
+
+/// What all runs share, as one of them has it.
+fn configuration(plan: &Plan) -> Vec<(String, String)> {
+    let Some(first) = plan.runs.first() else {
+        return Vec::new();
+    };
+    let of_one_run = [
+        "system",
+        "mutant",
+        "options",
+        "nodes",
+        "client threads",
+        "seed",
+        "command",
+    ];
+    let threads = plan.shapes.iter().enumerate().filter_map(|(at, shape)| {
+        let run = plan.runs.iter().find(|run| run.shape == at)?;
+        Some(format!("{} with {}", run.test.concurrency, shape.describe()))
+    });
+    let readers = first.test.mix.readers_percent;
+    let threads = format!(
+        "{}; {readers} % of them only read",
+        threads.collect::<Vec<_>>().join(", ")
+    );
+    let entrants = plan.entrants.iter().map(|entrant| {
+        let mutant = entrant
+            .mutant
+            .map(|mutant| format!(", with the planted bug {}", mutant.name))
+            .unwrap_or_default();
+        (entrant.label(), format!("{}{mutant}", entrant.system.summary()))
+    });
+    let shared = first.test.configuration().into_iter();
+    entrants
+        .chain([("client threads".to_owned(), threads)])
+        .chain(shared.filter(|(name, _)| !of_one_run.contains(&name.as_str())))
+        .collect()
 }
 
 fn describe(run: &mut Run, results: &Results, report: String) {
@@ -202,7 +274,6 @@ fn describe(run: &mut Run, results: &Results, report: String) {
     run.reason.clone_from(&results.reason);
     run.report = Some(report);
     run.ok = results.ops.ok;
-    run.faults = results.faults.len() as u64;
     run.faults_proven = results.faults.iter().filter(|fault| fault.proven).count() as u64;
 }
 
@@ -218,12 +289,12 @@ fn verdict(runs: &[Run], planned: usize, faults: u64) -> (RunVerdict, String) {
             };
             let Run {
                 contestant,
-                voters,
                 seed,
                 reason,
                 ..
             } = run;
-            let text = format!("{contestant}, {voters} nodes, seed {seed}: {reason}{more}");
+            let shape = run.describe_shape();
+            let text = format!("{contestant}, {shape}, seed {seed}: {reason}{more}");
             (run.verdict, text)
         }
         _ if runs.len() < planned => {

@@ -49,6 +49,16 @@ pub struct CompareOptions {
         help_heading = "Systems"
     )]
     pub nodes: Vec<u16>,
+    /// The numbers of observers that clusters have besides; with any, only systems that know them take part
+    /// [default: 0,1 if one of the systems does, else 0]
+    #[arg(
+        long,
+        value_name = "N,…",
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        help_heading = "Systems"
+    )]
+    pub observers: Vec<u16>,
 
     /// The workload
     #[arg(
@@ -155,6 +165,26 @@ pub(super) struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) voters: u16,
+    pub(super) observers: u16,
+}
+
+impl Shape {
+    /// `3 nodes`, `3 nodes and 1 observer`.
+    pub(super) fn describe(self) -> String {
+        match self.observers {
+            0 => format!("{} nodes", self.voters),
+            1 => format!("{} nodes and 1 observer", self.voters),
+            n => format!("{} nodes and {n} observers", self.voters),
+        }
+    }
+
+    /// The same, fit for a folder: `3n`, `3n-1o`.
+    fn file_name(self) -> String {
+        match self.observers {
+            0 => format!("{}n", self.voters),
+            n => format!("{}n-{n}o", self.voters),
+        }
+    }
 }
 
 /// One run.
@@ -191,24 +221,15 @@ impl CompareOptions {
         }
         let mut entrants = contestants(&self.system_names())?;
         assign_modes(&mut entrants, &self.read_modes)?;
-        let shapes = self.shapes()?;
+        let shapes = self.shapes(&entrants)?;
         let name = match &self.name {
             Some(name) => config::plain_name("comparison", name.clone())?,
             None => default_name(&entrants),
         };
         let mut runs = Vec::new();
-        for repeat in 0..self.repeat {
+        for seed in seed..seed + u64::from(self.repeat) {
             for (shape, of_shape) in shapes.iter().enumerate() {
-                for (entrant, of_entrant) in entrants.iter().enumerate() {
-                    let seed = seed + u64::from(repeat);
-                    let options = self.run_options(of_entrant, *of_shape, seed, &entrants);
-                    runs.push(PlannedRun {
-                        entrant,
-                        shape,
-                        test: config::resolve(options)?,
-                        all_read_modes: of_entrant.modes.len() == of_entrant.system.read_modes().len(),
-                    });
-                }
+                runs.extend(self.runs_of(&entrants, (shape, *of_shape), seed)?);
             }
         }
         Ok(Plan {
@@ -229,31 +250,88 @@ impl CompareOptions {
         }
     }
 
-    fn shapes(&self) -> Result<Vec<Shape>> {
-        let mut shapes = Vec::new();
-        for voters in &self.nodes {
-            let shape = Shape { voters: *voters };
-            if shapes.contains(&shape) {
+    /// Every size with every number of observers.
+    fn shapes(&self, entrants: &[Entrant]) -> Result<Vec<Shape>> {
+        let can_observe = entrants.iter().any(|entrant| entrant.system.has_observers());
+        let observers = match (self.observers.as_slice(), can_observe) {
+            ([], true) => &[0, 1],
+            ([], false) => &[0][..],
+            (wanted, _) => wanted,
+        };
+        for (flag, numbers) in [("nodes", self.nodes.as_slice()), ("observers", observers)] {
+            let repeated = (1..numbers.len()).find(|at| numbers[..*at].contains(&numbers[*at]));
+            if let Some(at) = repeated {
                 return Err(Failure::Usage(format!(
-                    "--nodes names {voters} twice; name each size once"
+                    "--{flag} names {} twice; name each number once",
+                    numbers[at]
                 )));
             }
-            shapes.push(shape);
         }
-        Ok(shapes)
+        let with = |observers: &u16| {
+            let observers = *observers;
+            self.nodes.iter().map(move |voters| Shape {
+                voters: *voters,
+                observers,
+            })
+        };
+        Ok(observers.iter().flat_map(with).collect())
+    }
+
+    /// The runs of one seed in one shape of the cluster: of those entrants that have a read mode there.
+    fn runs_of(&self, entrants: &[Entrant], shape: (usize, Shape), seed: u64) -> Result<Vec<PlannedRun>> {
+        let (index, shape) = shape;
+        let field: Vec<(usize, &Entrant, Vec<&'static ReadModeInfo>)> = entrants
+            .iter()
+            .enumerate()
+            .filter(|(_, entrant)| shape.observers == 0 || entrant.system.has_observers())
+            .map(|(at, entrant)| (at, entrant, entrant.modes_in(shape.observers)))
+            .filter(|(.., modes)| !modes.is_empty())
+            .collect();
+        if field.is_empty() {
+            return Err(Failure::Usage(format!(
+                "contradiction: none of the systems has a read mode to compare with {}; change --systems, --read-modes or \
+                 --observers",
+                shape.describe()
+            )));
+        }
+        let counts: Vec<usize> = field.iter().map(|(.., modes)| modes.len()).collect();
+        let concurrency = match shape.observers {
+            0 => Some(self.concurrency.unwrap_or_else(|| fair_concurrency(&counts))),
+            // Observers and voters have unlike read modes: as many as their pairs need.
+            _ => self.concurrency,
+        };
+        let run = |(entrant, of_entrant, modes): &(usize, &Entrant, Vec<&'static ReadModeInfo>)| {
+            let options = RunOptions {
+                concurrency,
+                ..self.run_options(of_entrant, modes, shape, seed)
+            };
+            Ok(PlannedRun {
+                entrant: *entrant,
+                shape: index,
+                test: config::resolve(options)?,
+                all_read_modes: modes.len() == of_entrant.all_modes_in(shape.observers).len(),
+            })
+        };
+        field.iter().map(run).collect()
     }
 
     /// One run. Everything that decides load and faults is the same for all entrants.
-    fn run_options(&self, entrant: &Entrant, shape: Shape, seed: u64, entrants: &[Entrant]) -> RunOptions {
+    fn run_options(
+        &self,
+        entrant: &Entrant,
+        modes: &[&'static ReadModeInfo],
+        shape: Shape,
+        seed: u64,
+    ) -> RunOptions {
         RunOptions {
             system: Some(entrant.system.name().to_owned()),
             mutant: entrant
                 .mutant
                 .map(|mutant| format!("{}/{}", entrant.system.name(), mutant.name)),
             nodes: Some(shape.voters),
-            read_mode: entrant.modes.iter().map(|mode| mode.name.to_owned()).collect(),
+            observers: (shape.observers > 0).then_some(shape.observers),
+            read_mode: modes.iter().map(|mode| mode.name.to_owned()).collect(),
             workload: Some(self.workload.clone()),
-            concurrency: Some(self.concurrency.unwrap_or_else(|| fair_concurrency(entrants))),
             rate: self.rate,
             mix: self.mix,
             readers: self.readers,
@@ -263,7 +341,7 @@ impl CompareOptions {
             nemesis: self.nemesis.clone(),
             time_limit: Some(self.time_limit),
             seed: Some(seed),
-            name: Some(format!("{}-{}n", entrant.file_name(), shape.voters)),
+            name: Some(format!("{}-{}", entrant.file_name(), shape.file_name())),
             store: Some(self.store.clone()),
             ..RunOptions::default()
         }
@@ -276,10 +354,11 @@ impl CompareOptions {
             arguments.extend(value.map(|value| (flag, value)));
         };
         let list = |items: &[String]| (!items.is_empty()).then(|| items.join(","));
-        let sizes: Vec<String> = self.nodes.iter().map(u16::to_string).collect();
+        let numbers = |numbers: &[u16]| list(&numbers.iter().map(u16::to_string).collect::<Vec<_>>());
         add("systems", list(&self.system_names()));
         add("read-modes", list(&self.read_modes));
-        add("nodes", Some(sizes.join(",")));
+        add("nodes", numbers(&self.nodes));
+        add("observers", numbers(&self.observers));
         add(
             "workload",
             (self.workload != catalog::WORKLOAD_DEFAULT).then(|| self.workload.clone()),
@@ -367,10 +446,9 @@ fn mode_names(system: &dyn System) -> Vec<&'static str> {
 /// As many threads for each node that all systems have equally many, and that these, and those of them that only
 /// read, divide evenly among the read modes of each. More threads are more load, which costs latency; and fewer
 /// for some mode would meet fewer stale reads.
-fn fair_concurrency(entrants: &[Entrant]) -> Concurrency {
-    let counts = || entrants.iter().map(|entrant| entrant.modes.len());
-    let most = counts().max().unwrap_or(1);
-    let even = (most..=EVEN_GROUPS_MAX).find(|groups| counts().all(|count| groups % count == 0));
+fn fair_concurrency(modes: &[usize]) -> Concurrency {
+    let most = modes.iter().copied().max().unwrap_or(1);
+    let even = (most..=EVEN_GROUPS_MAX).find(|groups| modes.iter().all(|count| groups % count == 0));
     Concurrency::PerNode(THREADS_PER_MODE * even.unwrap_or(most))
 }
 
@@ -382,5 +460,129 @@ fn default_name(entrants: &[Entrant]) -> String {
             let names: Vec<&str> = several.iter().map(|entrant| entrant.system.name()).collect();
             names.join("-vs-")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: CompareOptions,
+    }
+
+    fn plan(line: &str) -> Result<Plan> {
+        let words = ["compare"].into_iter().chain(line.split_whitespace());
+        Line::try_parse_from(words).unwrap().options.plan()
+    }
+
+    #[test]
+    fn pairs_have_the_same_seed_schedule_and_load() {
+        let plan = plan(
+            "--systems raft,raft/majority-as-half --seed 7 --repeat 3 --nodes 3,5 --nemesis partition,kill",
+        )
+        .unwrap();
+        assert_eq!(plan.runs.len(), 2 * 3 * 2);
+        for pair in plan.runs.chunks_exact(2) {
+            let [a, b] = [&pair[0], &pair[1]];
+            assert_eq!((a.entrant, b.entrant, a.shape), (0, 1, b.shape));
+            let (a, b) = (&a.test, &b.test);
+            assert_eq!((a.seed, &a.schedule), (b.seed, &b.schedule));
+            assert!(!a.schedule.events.is_empty());
+            assert_eq!(
+                (&a.mix, &a.threads, &a.workload),
+                (&b.mix, &b.threads, &b.workload)
+            );
+            assert_eq!(
+                (a.time_limit, a.op_timeout, a.rate),
+                (b.time_limit, b.op_timeout, b.rate)
+            );
+            assert_ne!((&a.mutant, &a.name), (&b.mutant, &b.name));
+        }
+        let seeds: Vec<u64> = plan.runs.iter().map(|run| run.test.seed).collect();
+        assert_eq!((seeds[0], seeds[11]), (7, 9));
+    }
+
+    #[test]
+    fn the_schedule_depends_on_seed_size_and_faults_alone() {
+        let schedules = |line: &str| {
+            let line = format!("--seed 7 --nodes 5 --nemesis partition {line}");
+            let runs = plan(&line).unwrap().runs;
+            runs.into_iter().map(|run| run.test.schedule).collect::<Vec<_>>()
+        };
+        let of_all = schedules("--systems raft");
+        assert_eq!(
+            of_all,
+            schedules("--systems raft --read-modes lease --concurrency 2n --mix read=1,write=1")
+        );
+        assert_ne!(of_all, schedules("--systems raft --time-limit 40s"));
+    }
+
+    #[test]
+    fn the_command_of_a_comparison_gives_the_same_comparison() {
+        for line in [
+            "--systems raft,raft --seed 7",
+            "--systems raft --read-modes lease,log --nodes 3 --nemesis kill,pause --repeat 2 --seed 1 --name mine",
+            "--systems raft --mix read=1,write=2 --keys 9 --op-timeout 300ms --rate 50 --seed 4 --concurrency 4n",
+        ] {
+            let first = plan(line).unwrap();
+            let words = first.command.strip_prefix("splitbrain compare ").unwrap();
+            let again = plan(words).unwrap();
+            assert_eq!((&again.command, &again.name), (&first.command, &first.name));
+            let tests = |plan: &Plan| {
+                plan.runs
+                    .iter()
+                    .map(|run| run.test.command.clone())
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(tests(&again), tests(&first), "{line}");
+        }
+    }
+
+    #[test]
+    fn clients_divide_evenly_among_the_modes_of_each_system() {
+        for (modes, threads) in [(&[6][..], 12), (&[6, 3], 12), (&[6, 4], 24), (&[7, 5], 14)] {
+            assert_eq!(
+                fair_concurrency(modes),
+                Concurrency::PerNode(threads),
+                "{modes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_refused_before_anything_runs() {
+        for (line, expected) in [
+            ("--systems roft", "did you mean `raft`"),
+            ("--systems raft --read-modes leese", "did you mean `lease`"),
+            (
+                "--systems raft --read-modes raft/leese",
+                "unknown read mode of raft `leese`",
+            ),
+            (
+                "--systems raft --read-modes zoo/lease",
+                "unknown system of this comparison `zoo`",
+            ),
+            ("--systems raft --nodes 3,3", "names 3 twice"),
+            ("--systems raft --nodes 0", "at least 1 is needed"),
+            ("--systems raft --observers 1", "none of the systems"),
+            ("--systems raft --repeat 0", "from 1 to"),
+            ("--systems raft --nemesis partition --time-limit 1s", "too short"),
+            ("--systems raft --name ../up", "cannot name a comparison"),
+        ] {
+            let failure = plan(line).unwrap_err();
+            assert!(matches!(failure, Failure::Usage(_)), "{line}");
+            assert!(failure.to_string().contains(expected), "{line}: {failure}");
+        }
+    }
+
+    #[test]
+    fn a_schedule_without_faults_is_allowed() {
+        let plan = plan("--systems raft --nemesis none --nodes 3").unwrap();
+        assert!(plan.runs[0].test.schedule.events.is_empty());
     }
 }

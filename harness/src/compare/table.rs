@@ -20,7 +20,7 @@ pub(super) fn text(comparison: &Comparison, page: &Path, width: usize) -> String
         wrap(&comparison.reason, width)
     );
     for setting in &comparison.settings {
-        text += &format!("\n{}\n\n{}\n", heading(setting), rows(setting).render(width));
+        text += &format!("\n{}\n\n{}\n", setting.describe(), rows(setting).render(width));
         for updates in &setting.updates {
             text += &format!("{}\n", wrap(&of_updates(updates), width));
         }
@@ -45,14 +45,6 @@ fn title(comparison: &Comparison) -> String {
         if runs == 1 { "run" } else { "runs" },
         comparison.seed
     )
-}
-
-fn heading(setting: &Setting) -> String {
-    match setting.observers {
-        0 => format!("{} nodes", setting.voters),
-        1 => format!("{} nodes and 1 observer", setting.voters),
-        n => format!("{} nodes and {n} observers", setting.voters),
-    }
 }
 
 fn rows(setting: &Setting) -> Table {
@@ -137,5 +129,156 @@ fn millis(ms: f64) -> String {
         format!("{ms:.0}ms")
     } else {
         format!("{:.0}s", ms / 1e3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use splitbrain_reports::comparison::{Contestant, Run};
+    use splitbrain_reports::results::{ClaimVerdict, LatencyMs, RunVerdict, StalenessFigures};
+
+    use super::*;
+
+    fn row(read_mode: &str, claim: &str, held: &str) -> Row {
+        Row {
+            contestant: "raft B".into(),
+            read_mode: read_mode.into(),
+            claim: claim.into(),
+            promise: String::new(),
+            verdict: ClaimVerdict::Valid,
+            reason: String::new(),
+            strongest_model: Some(held.into()),
+            staleness: StalenessFigures {
+                stale_per_million: 120_635.4,
+                ms_behind_max: 4798.8,
+                ..StalenessFigures::default()
+            },
+            read_latency_ms: LatencyMs {
+                p50: 0.25,
+                p99: 17.5,
+                max: 30.0,
+            },
+            availability: Availability {
+                with_quorum: Slots { served: 9, total: 9 },
+                without_quorum: Slots {
+                    served: 998,
+                    total: 999,
+                },
+                around_cut: Vec::new(),
+            },
+            staleness_ms_ccdf: Vec::new(),
+            staleness_versions_ccdf: Vec::new(),
+            stale_example: None,
+            counterexample: None,
+        }
+    }
+
+    fn comparison() -> Comparison {
+        let contestant = Contestant {
+            label: "raft B".into(),
+            system: "raft".into(),
+            mutant: None,
+            summary: String::new(),
+        };
+        let run = Run {
+            contestant: "raft B".into(),
+            voters: 3,
+            observers: 0,
+            seed: 7,
+            verdict: RunVerdict::Pass,
+            reason: String::new(),
+            report: None,
+            command: String::new(),
+            ok: 1,
+            faults_scheduled: 1,
+            faults_proven: 1,
+        };
+        let updates = Updates {
+            contestant: "raft B".into(),
+            acknowledged: 5,
+            lost: 0,
+            lost_reason: None,
+            latency_ms: LatencyMs::default(),
+            availability: Availability::default(),
+        };
+        Comparison {
+            verdict: RunVerdict::Pass,
+            reason: "every claim held in each of 1 runs".into(),
+            name: "x".into(),
+            started: String::new(),
+            version: String::new(),
+            seed: 7,
+            command: "splitbrain compare --seed 7".into(),
+            faults_scheduled: 1,
+            contestants: vec![contestant],
+            settings: vec![Setting {
+                voters: 3,
+                observers: 1,
+                rows: vec![
+                    row("follower-read-index", "linearizable", "linearizable"),
+                    row("leader-local", "monotonic-per-leader", "monotonic-per-leader"),
+                ],
+                updates: vec![updates],
+            }],
+            runs: vec![run],
+            configuration: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn plain(width: usize) -> String {
+        let text = text(&comparison(), Path::new("store/x/comparison.html"), width);
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    #[test]
+    fn the_table_fits_80_columns() {
+        let expected = "\
+✓ pass  raft B, 1 run, seed 7
+every claim held in each of 1 runs
+
+3 nodes and 1 observer
+
+read mode                     strongest held        stale/M   worst   maj  min
+────────────────────────────  ────────────────────  ───────  ──────  ────  ───
+✓ raft B/follower-read-index  linearizable           120635  4799ms  100%  99%
+✓ raft B/leader-local         monotonic-per-leader   120635  4799ms  100%  99%
+
+raft B: 5 writes and cas acknowledged, 0 lost; answered with a quorum –, without
+–
+";
+        let text = plain(80);
+        assert!(text.starts_with(expected), "{text}");
+    }
+
+    #[test]
+    fn a_wide_terminal_shows_claims_and_latencies_and_a_narrow_one_a_list() {
+        for column in ["claim", "p50", "p99"] {
+            assert!(plain(120).contains(column), "{column}");
+        }
+        let narrow = plain(40);
+        assert!(
+            narrow.contains("✓ raft B/leader-local\n  strongest held: monotonic-per-leader\n"),
+            "{narrow}"
+        );
+        // Only what must stay whole, to be copied, may be longer.
+        let long = narrow.lines().filter(|line| line.chars().count() > 44);
+        assert!(
+            long.into_iter()
+                .all(|line| line.starts_with("report") || line.starts_with("again"))
+        );
+    }
+
+    #[test]
+    fn shares_are_never_rounded_to_all_or_nothing() {
+        let share = |served, total| share(Slots { served, total });
+        let found = [
+            share(0, 0),
+            share(0, 9),
+            share(1, 999),
+            share(998, 999),
+            share(9, 9),
+        ];
+        assert_eq!(found, ["–", "0%", "<1%", "99%", "100%"]);
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::plural;
 use crate::results::{ClaimVerdict, Counterexample, LatencyMs, RunVerdict, StalenessFigures};
 
 /// The length of a slot of availability, milliseconds. Far longer than an op takes, far shorter than a fault.
@@ -62,6 +63,22 @@ pub struct Setting {
     pub rows: Vec<Row>,
     /// What became of updates, for each contestant.
     pub updates: Vec<Updates>,
+}
+
+impl Setting {
+    /// The shape in words: `3 nodes`, `3 nodes and 1 observer`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        shape(self.voters, self.observers)
+    }
+}
+
+fn shape(voters: u64, observers: u64) -> String {
+    let nodes = plural(voters, "node", "nodes");
+    match observers {
+        0 => nodes,
+        n => format!("{nodes} and {}", plural(n, "observer", "observers")),
+    }
 }
 
 /// One read mode of one contestant.
@@ -187,8 +204,16 @@ pub struct Run {
     pub command: String,
     /// Ops that were ok.
     pub ok: u64,
-    /// Faults that were injected.
-    pub faults: u64,
+    /// Faults of its schedule.
+    pub faults_scheduled: u64,
     /// Those of them that are proven to have taken effect.
     pub faults_proven: u64,
+}
+
+impl Run {
+    /// The shape of its cluster in words.
+    #[must_use]
+    pub fn describe_shape(&self) -> String {
+        shape(self.voters, self.observers)
+    }
 }
