@@ -21,7 +21,10 @@ pub(crate) const COMPARISON_STYLES: [&str; 4] = [
 ];
 
 /// The scripts of a comparison's page.
-pub(crate) const COMPARISON_SCRIPTS: [&str; 1] = [include_str!("../assets/copy.js")];
+pub(crate) const COMPARISON_SCRIPTS: [&str; 2] = [
+    include_str!("../assets/copy.js"),
+    include_str!("../assets/reveal.js"),
+];
 
 /// The scripts of a run's page, each after those that it uses.
 pub(crate) const SCRIPTS: [&str; 11] = [

@@ -128,16 +128,17 @@ impl<'a> Found<'a> {
         let Key(key) = read.key;
         let value = |value: Option<Value>| value.map_or("nil".to_owned(), |value| value.to_string());
         let newer = value(value_shown(self.shown.1));
-        let by = match value_written(self.shown.1) {
-            Some(_) => format!("its own write had returned to process {}", self.shown.1.process),
-            None => format!("process {} had seen it", self.shown.1.process),
+        let by = self.shown.1.process;
+        let seen = match value_written(self.shown.1) {
+            Some(_) => format!("its own write had returned to process {by}"),
+            None => format!("process {by} had seen it"),
         };
         let versions = match worst.versions_behind {
             1 => "1 version".to_owned(),
             n => format!("{n} versions"),
         };
         format!(
-            "process {} read {} from key {key}, though {newer} was there already: {by} {:.1} ms before the read began \
+            "process {} read {} from key {key}, though {newer} was there already: {:.1} ms before the read began, {seen} \
              (at least {versions} behind)",
             read.process,
             value(read.observed.flatten()),
@@ -218,8 +219,8 @@ mod tests {
         assert!(example.ops[3].culprit);
         assert_eq!(
             example.reason,
-            "process 4 read 10 from key 3, though 11 was there already: process 2 had seen it 25.0 ms before the \
-             read began (at least 1 version behind)"
+            "process 4 read 10 from key 3, though 11 was there already: 25.0 ms before the read began, process 2 had \
+             seen it (at least 1 version behind)"
         );
     }
 

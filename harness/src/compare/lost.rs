@@ -263,11 +263,9 @@ mod tests {
         }
     }
 
-    fn at(version: u64, op: Op) -> Op {
-        Op {
-            version: Some(Version(version)),
-            ..op
-        }
+    fn at(version: u64, mut op: Op) -> Op {
+        op.version = Some(Version(version));
+        op
     }
 
     fn found(ops: &[Op]) -> Lost {
