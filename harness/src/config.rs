@@ -262,11 +262,18 @@ fn judged(modes: &[&ReadModeInfo], claim: Option<&str>) -> Result<Vec<JudgedMode
 }
 
 fn name(wanted: Option<String>, system: &str, workload: &str) -> Result<String> {
-    let name = wanted.unwrap_or_else(|| default_name(system, workload));
+    plain_name("run", wanted.unwrap_or_else(|| default_name(system, workload)))
+}
+
+/// The name of `what` in the store, if it can be one.
+///
+/// # Errors
+/// [`Failure::Usage`] if not.
+pub(crate) fn plain_name(what: &str, name: String) -> Result<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.starts_with('.') || name == "latest" || !name.chars().all(plain) {
         let text =
-            format!("`{name}` cannot name a run: use letters, digits, `-`, `_` and `.`, and not `latest`");
+            format!("`{name}` cannot name a {what}: use letters, digits, `-`, `_` and `.`, and not `latest`");
         return Err(Failure::Usage(text));
     }
     Ok(name)
@@ -278,7 +285,7 @@ pub(crate) fn default_name(system: &str, workload: &str) -> String {
 }
 
 /// A fresh seed. It is kept short, so that people can type it, and JavaScript and JSON can hold it exactly.
-fn draw_seed() -> u64 {
+pub(crate) fn draw_seed() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     // The standard library seeds these from the operating system.
     u64::from(RandomState::new().hash_one(0_u8) as u32)

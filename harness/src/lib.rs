@@ -8,7 +8,9 @@
 //! | [`client`], [`record`] | clients, and the one recorder of what they see |
 //! | [`run`] | a run from start to verdict |
 //! | [`simulate`] | the bundled protocols under virtual time, seed by seed |
+//! | [`compare`] | systems and read modes side by side, under the same load and faults |
 //! | [`mutants`] | the harness against itself: planted bugs must be caught |
+//! | [`program`] | this program as a child of itself |
 //! | [`store`], [`output`] | where runs are kept, and what is said in the terminal |
 //!
 //! The harness talks to nodes by their processes, sockets and files alone. It decides no verdict on a history: the
@@ -17,6 +19,7 @@
 pub mod catalog;
 pub mod cli;
 pub mod client;
+pub mod compare;
 pub mod config;
 pub mod exit;
 pub mod failure;
@@ -24,6 +27,7 @@ pub mod host;
 pub mod mutants;
 pub mod names;
 pub mod output;
+pub mod program;
 pub mod record;
 pub mod rerun;
 pub mod run;

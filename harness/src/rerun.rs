@@ -9,8 +9,24 @@ use crate::workload::{Mix, Workload};
 /// The command line of `test`, with everything that shapes the run and is not a fixed default.
 #[must_use]
 pub fn command(test: &Test, all_read_modes: bool) -> String {
-    let mut line = vec!["splitbrain run".to_owned(), format!("--system {}", test.system)];
-    let mut add = |flag: &str, value: String| line.push(format!("--{flag} {value}"));
+    line("run", &arguments(test, all_read_modes))
+}
+
+/// The line of a command of this program with its flags and their values, as a shell takes it.
+#[must_use]
+pub fn line(command: &str, arguments: &[(&'static str, String)]) -> String {
+    let mut line = format!("splitbrain {command}");
+    for (flag, value) in arguments {
+        line += &format!(" --{flag} {}", quoted(value));
+    }
+    line
+}
+
+/// The flags of `run`, each with its value, that give `test` again.
+#[must_use]
+pub fn arguments(test: &Test, all_read_modes: bool) -> Vec<(&'static str, String)> {
+    let mut arguments = vec![("system", test.system.clone())];
+    let mut add = |flag: &'static str, value: String| arguments.push((flag, value));
     if let Some(mutant) = &test.mutant {
         add("mutant", format!("{}/{mutant}", test.system));
     }
@@ -71,10 +87,10 @@ pub fn command(test: &Test, all_read_modes: bool) -> String {
         add("name", test.name.clone());
     }
     if test.store != Path::new(STORE_DEFAULT) {
-        add("store", quoted(&test.store.display().to_string()));
+        add("store", test.store.display().to_string());
     }
     add("seed", test.seed.to_string());
-    line.join(" ")
+    arguments
 }
 
 /// A word as a shell reads it back.

@@ -19,9 +19,9 @@ impl RunFolder {
     /// # Errors
     /// [`Failure::Host`] if the store cannot be written.
     pub fn create(store: &Path, name: &str, time: &str, seed: u64, nodes: &[String]) -> Result<Self> {
-        let family = store.join(name);
-        let path = new_folder(&family, &format!("{time}-{seed}"))?;
-        let folder = Self { path };
+        let folder = Self {
+            path: new_entry(store, name, time, seed)?,
+        };
         for sub in [folder.plots()]
             .into_iter()
             .chain(nodes.iter().map(|node| folder.node(node)))
@@ -120,6 +120,60 @@ impl RunFolder {
     }
 }
 
+/// The folder of one comparison, `store/<name>/<time>-<seed>/`. Its runs are in a store of their own within, so
+/// that the page finds their pages wherever the folder is moved to.
+#[derive(Clone, Debug)]
+pub struct ComparisonFolder {
+    path: PathBuf,
+}
+
+impl ComparisonFolder {
+    /// Creates the folder of a new comparison and lets `latest` point to it.
+    ///
+    /// # Errors
+    /// [`Failure::Host`] if the store cannot be written.
+    pub fn create(store: &Path, name: &str, time: &str, seed: u64) -> Result<Self> {
+        let folder = Self {
+            path: new_entry(store, name, time, seed)?,
+        };
+        point_latest(store, &folder.path)?;
+        Ok(folder)
+    }
+
+    /// The folder of a comparison that is there already; none if `path` has no comparison.
+    #[must_use]
+    pub fn open(path: &Path) -> Option<Self> {
+        let folder = Self {
+            path: path.to_owned(),
+        };
+        folder.json().is_file().then_some(folder)
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The store of its runs.
+    #[must_use]
+    pub fn runs(&self) -> PathBuf {
+        self.path.join("runs")
+    }
+
+    /// What was found.
+    #[must_use]
+    pub fn json(&self) -> PathBuf {
+        self.path.join("comparison.json")
+    }
+
+    /// The page.
+    #[must_use]
+    pub fn page(&self) -> PathBuf {
+        self.path.join("comparison.html")
+    }
+}
+
 /// Whether runs can be kept in `store`, which is created where it is missing.
 ///
 /// # Errors
@@ -154,6 +208,11 @@ fn not_covered(absolute: &Path) -> Result<()> {
 
 /// How many runs of one seed may start in one second before their names run out.
 const SAME_NAME_MAX: u32 = 100;
+
+/// Creates the folder of a new run or comparison.
+fn new_entry(store: &Path, name: &str, time: &str, seed: u64) -> Result<PathBuf> {
+    new_folder(&store.join(name), &format!("{time}-{seed}"))
+}
 
 /// Creates a folder that was not there before. Two runs of one seed may start within one second.
 fn new_folder(family: &Path, name: &str) -> Result<PathBuf> {

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-/// The style sheets, in the order of the cascade.
+/// The style sheets of a run's page, in the order of the cascade.
 pub(crate) const STYLES: [&str; 4] = [
     include_str!("../assets/tokens.css"),
     include_str!("../assets/page.css"),
@@ -12,7 +12,21 @@ pub(crate) const STYLES: [&str; 4] = [
     include_str!("../assets/print.css"),
 ];
 
-/// The scripts, each after those that it uses.
+/// The style sheets of a comparison's page.
+pub(crate) const COMPARISON_STYLES: [&str; 4] = [
+    include_str!("../assets/tokens.css"),
+    include_str!("../assets/page.css"),
+    include_str!("../assets/comparison.css"),
+    include_str!("../assets/print.css"),
+];
+
+/// The scripts of a comparison's page.
+pub(crate) const COMPARISON_SCRIPTS: [&str; 2] = [
+    include_str!("../assets/copy.js"),
+    include_str!("../assets/reveal.js"),
+];
+
+/// The scripts of a run's page, each after those that it uses.
 pub(crate) const SCRIPTS: [&str; 11] = [
     include_str!("../assets/copy.js"),
     include_str!("../assets/reveal.js"),
@@ -27,12 +41,12 @@ pub(crate) const SCRIPTS: [&str; 11] = [
     include_str!("../assets/timeline.js"),
 ];
 
-/// The Content-Security-Policy: nothing may be fetched, and only the scripts and styles above may run, by their hash.
-pub(crate) fn policy() -> String {
+/// The Content-Security-Policy: nothing may be fetched, and only these scripts and styles may run, by their hash.
+pub(crate) fn policy(scripts: &[&str], styles: &[&str]) -> String {
     format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",
-        hashes(&SCRIPTS),
-        hashes(&STYLES)
+        hashes(scripts),
+        hashes(styles)
     )
 }
 
@@ -47,7 +61,7 @@ mod tests {
 
     #[test]
     fn assets_cannot_end_their_own_element() {
-        for asset in STYLES.iter().chain(&SCRIPTS) {
+        for asset in STYLES.iter().chain(&COMPARISON_STYLES).chain(&SCRIPTS) {
             let lower = asset.to_lowercase();
             assert!(!lower.contains("</script") && !lower.contains("</style") && !lower.contains("<!--"));
         }

@@ -8,6 +8,7 @@
 //! data travel as JSON and as base64, and the scripts write text nodes only.
 
 mod assets;
+pub mod comparison;
 mod counterexample;
 mod faults;
 mod format;

@@ -18,7 +18,7 @@ pub fn run_page(report: &RunReport<'_>) -> String {
     let span = report.span();
     let results = report.results;
     let page = RunPage {
-        policy: assets::policy(),
+        policy: assets::policy(&assets::SCRIPTS, &assets::STYLES),
         styles: &assets::STYLES,
         scripts: &assets::SCRIPTS,
         report,
@@ -75,13 +75,13 @@ fn proven(results: &Results) -> usize {
 
 /// A verdict with its glyph, since colour alone does not reach everybody.
 #[derive(Clone, Copy)]
-struct Badge {
-    class: &'static str,
-    glyph: &'static str,
-    text: &'static str,
+pub(crate) struct Badge {
+    pub(crate) class: &'static str,
+    pub(crate) glyph: &'static str,
+    pub(crate) text: &'static str,
 }
 
-fn verdict_badge(verdict: RunVerdict) -> Badge {
+pub(crate) fn verdict_badge(verdict: RunVerdict) -> Badge {
     match verdict {
         RunVerdict::Pass => Badge {
             class: "pass",
@@ -106,7 +106,7 @@ fn verdict_badge(verdict: RunVerdict) -> Badge {
     }
 }
 
-fn claim_badge(verdict: ClaimVerdict) -> Badge {
+pub(crate) fn claim_badge(verdict: ClaimVerdict) -> Badge {
     match verdict {
         ClaimVerdict::Valid => Badge {
             class: "pass",
@@ -127,10 +127,10 @@ fn claim_badge(verdict: ClaimVerdict) -> Badge {
 }
 
 /// A figure at the top of the page.
-struct Fact {
-    name: &'static str,
-    value: String,
-    more: String,
+pub(crate) struct Fact {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+    pub(crate) more: String,
 }
 
 fn nodes(results: &Results) -> String {
@@ -198,7 +198,7 @@ fn facts(results: &Results) -> Vec<Fact> {
 }
 
 /// A latency, unless there was no op to take it of.
-fn latency(ms: f64, ops: u64) -> String {
+pub(crate) fn latency(ms: f64, ops: u64) -> String {
     if ops == 0 { "–".into() } else { duration_ms(ms) }
 }
 
@@ -333,16 +333,16 @@ fn shown(selection: &Selection, total: usize) -> Shown {
 }
 
 /// A plot as the page shows it.
-struct PlotView {
-    name: &'static str,
-    title: &'static str,
-    caption: String,
+pub(crate) struct PlotView {
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) caption: String,
     /// Empty when there was nothing to draw.
-    svg: String,
+    pub(crate) svg: String,
 }
 
 impl PlotView {
-    fn new(plot: plots::Plot) -> Self {
+    pub(crate) fn new(plot: plots::Plot) -> Self {
         Self {
             name: plot.name,
             title: plot.title,

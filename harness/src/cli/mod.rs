@@ -15,6 +15,7 @@ use splitbrain_node::NodeArgs;
 
 pub use options::RunOptions;
 
+use crate::compare::{self, CompareOptions};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::mutants::{self, MutantsOptions};
@@ -37,11 +38,17 @@ const VARIABLES: &str = "\
 Each of these options can also be set by a variable, --time-limit by SPLITBRAIN_TIME_LIMIT, and in a TOML file, by \
 `time-limit = \"30s\"`. A flag outranks a variable, and that the file.";
 
+const COMPARISON: &str = "\
+Each run is kept whole in the comparison's folder. The exit code is that of the worst of them.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a cluster under load and faults, and judge it
     #[command(after_help = VARIABLES)]
     Run(Box<RunArgs>),
+    /// Run systems side by side under the same load and faults, and compare their read modes
+    #[command(after_help = COMPARISON)]
+    Compare(Box<CompareOptions>),
     /// Check histories
     Check(check::CheckArgs),
     /// Draw the page and plots of a stored run again
@@ -113,6 +120,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<ExitCode> {
     match command {
         Command::Run(args) => run_command(*args),
+        Command::Compare(options) => compare::compare(&options).map(ExitCode::from),
         Command::Check(args) => check::check(&args).map(ExitCode::from),
         Command::Report(args) => report::report(&args).map(ExitCode::from),
         Command::Simulate(options) => simulate::simulate(&options).map(ExitCode::from),

@@ -7,22 +7,28 @@ use clap::Args;
 use splitbrain_checker::history::{ReadModeId, read_native_file};
 use splitbrain_reports::results::Results;
 
+use crate::compare;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::output;
 use crate::run::{self, judge, write};
-use crate::store::RunFolder;
+use crate::store::{ComparisonFolder, RunFolder};
 use crate::test_file::Test;
 
 /// The arguments of `report`.
 #[derive(Args, Debug)]
 pub(super) struct ReportArgs {
-    /// The folder of the run, such as store/latest
+    /// The folder of the run or the comparison, such as store/latest
     run: PathBuf,
 }
 
 /// Draws `report.html` and the plots from what the run's folder holds. Judges nothing anew.
 pub(super) fn report(args: &ReportArgs) -> Result<Exit> {
+    if let Some(folder) = ComparisonFolder::open(&args.run) {
+        compare::redraw(&folder)?;
+        output::print(&format!("{}\n", folder.page().display()));
+        return Ok(Exit::Pass);
+    }
     let folder = RunFolder::open(&args.run)?;
     let test = Test::read(&folder.test_json())?;
     let results = results(&folder)?;

@@ -1,17 +1,12 @@
 //! One attempt to catch a planted bug.
 
-use std::ffi::OsString;
-use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
 use splitbrain_reports::results::{Results, RunVerdict};
 
 use super::options::{Plan, SEEDS_APART, Target};
 use crate::failure::{Failure, Result};
+use crate::program::{last_words, this_program};
 use crate::simulate::{self, Campaign, Watcher};
 
 /// An attempt that is over.
@@ -128,9 +123,7 @@ impl<'a> Hunter<'a> {
 
     /// Runs the program itself, as a person would.
     fn run(&self, target: &Target, seed: u64) -> Result<Results> {
-        let program: PathBuf = std::env::current_exe()
-            .map_err(|error| Failure::host(format!("cannot tell where this program is: {error}")))?;
-        let mut command = Command::new(program);
+        let mut command = this_program()?;
         command
             .args(["run", "--json", "--system", target.system])
             .args(["--nemesis", target.nemesis.unwrap_or("none")])
@@ -141,40 +134,21 @@ impl<'a> Hunter<'a> {
                 &seed.to_string(),
             ])
             .arg("--store")
-            .arg(&self.plan.store)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .stdout(Stdio::piped());
+            .arg(&self.plan.store);
         if let Some(mutant) = target.full_name() {
             command.args(["--mutant", &mutant]);
         }
         command.args(target.mutant.map_or(&[][..], |mutant| mutant.args));
-        // What the user has set for runs of their own is no part of a recipe.
-        let ours = |name: &OsString| name.to_string_lossy().starts_with("SPLITBRAIN_");
-        for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
-            command.env_remove(name);
-        }
-        die_with_parent(&mut command);
         let output = command
             .output()
             .map_err(|error| Failure::host(format!("cannot start a run: {error}")))?;
         serde_json::from_slice(&output.stdout).map_err(|_| {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let tail: Vec<_> = said.lines().rev().take(5).collect();
-            let tail: Vec<_> = tail.into_iter().rev().collect();
             Failure::host(format!(
                 "the run with seed {seed} gave no results; it said:\n{}",
-                tail.join("\n")
+                last_words(&output.stderr)
             ))
         })
     }
-}
-
-/// Lets a run end with this process, however that ends: nobody would ever read its results.
-fn die_with_parent(command: &mut Command) {
-    let ask = || set_pdeathsig(Signal::SIGKILL).map_err(std::io::Error::from);
-    // SAFETY: between fork and exec only prctl(2) is called, which is async-signal-safe; nothing is allocated.
-    unsafe { command.pre_exec(ask) };
 }
 
 /// What a violation showed, and when: the end of the op that cannot be explained.

@@ -7,7 +7,7 @@ mod table;
 
 use std::io::{self, Write as _};
 
-pub use prose::counterexample;
+pub use prose::{counterexample, wrap};
 pub use style::{claim_badge, claim_glyph, run_badge};
 pub use summary::summary;
 pub use table::Table;

@@ -67,7 +67,7 @@ fn row(op: &CounterexampleOp, zero: u64) -> Vec<String> {
 
 /// Breaks a text into lines of at most `width` columns, between words.
 #[must_use]
-pub(super) fn wrap(text: &str, width: usize) -> String {
+pub fn wrap(text: &str, width: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

@@ -14,7 +14,7 @@ use crate::exit::Exit;
 ///
 /// # Errors
 /// If signals cannot be listened for.
-pub(super) fn listen() -> io::Result<watch::Receiver<Option<Exit>>> {
+pub(crate) fn listen() -> io::Result<watch::Receiver<Option<Exit>>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let (first, listener) = watch::channel(None);

@@ -167,7 +167,8 @@ pub fn latency_ms(latency: Quantiles) -> LatencyMs {
     }
 }
 
-pub(super) fn figures(staleness: &Staleness) -> StalenessFigures {
+/// Staleness in the words of the results.
+pub(crate) fn figures(staleness: &Staleness) -> StalenessFigures {
     let summary = staleness.summary();
     StalenessFigures {
         reads: summary.reads,
@@ -250,7 +251,8 @@ fn counts_as(weakening: Weakening) -> &'static str {
     }
 }
 
-fn outcome_name(outcome: Outcome) -> &'static str {
+/// The outcome in the words of the results.
+pub(crate) fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Ok => "ok",
         Outcome::Fail => "fail",

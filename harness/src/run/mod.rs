@@ -10,6 +10,7 @@
 //! failure becomes part of the verdict. A run that cannot begin leaves a `results.json` that says why.
 
 pub mod evidence;
+pub(crate) mod interrupt;
 pub mod judge;
 pub mod progress;
 pub mod together;
@@ -18,7 +19,6 @@ pub mod write;
 
 mod cluster;
 mod conduct;
-mod interrupt;
 mod load;
 mod nemesis;
 mod watch;
@@ -128,7 +128,8 @@ fn inside(test: &Test, json: bool) -> Result<Exit> {
     Ok(exit(results.verdict).worst(interrupted.unwrap_or(Exit::Pass)))
 }
 
-fn exit(verdict: RunVerdict) -> Exit {
+/// The exit code of a verdict.
+pub(crate) fn exit(verdict: RunVerdict) -> Exit {
     match verdict {
         RunVerdict::Pass => Exit::Pass,
         RunVerdict::Unknown => Exit::Unknown,

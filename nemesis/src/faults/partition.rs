@@ -305,7 +305,32 @@ pub(crate) fn check_network_is_whole(arena: Arena<'_>) -> Result<Vec<String>, Fa
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::rng;
+    use crate::schedule::{FaultVariant, ScheduledFault};
+
+    proptest! {
+        #[test]
+        fn a_cut_follows_from_its_schedule_and_whom_it_struck(
+            count in 1..9_u16, seed: u64, leaders in 0..4_u16,
+        ) {
+            let nodes = Node::range(count);
+            let primaries = Node::range(leaders.min(count));
+            for shape in PartitionShape::ALL {
+                let grudge = shape.grudge(&nodes, &primaries, &mut rng::from_seed(seed));
+                let scheduled = ScheduledFault {
+                    id: 0,
+                    variant: FaultVariant::Partition(shape),
+                    start_ms: 0,
+                    stop_ms: 1,
+                    seed,
+                };
+                prop_assert_eq!(scheduled.grudge(&nodes, &struck(&grudge, &nodes)), grudge);
+            }
+        }
+    }
 
     #[test]
     fn cut_is_proven_only_by_what_its_rule_dropped() {

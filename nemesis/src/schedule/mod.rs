@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 pub use generate::Intervals;
 
-use crate::grudge::PartitionShape;
-use crate::node::NodeSet;
+use crate::grudge::{Grudge, PartitionShape};
+use crate::node::{Node, NodeSet};
+use crate::rng;
 
 /// The kinds of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -171,6 +172,16 @@ impl ScheduledFault {
     #[must_use]
     pub fn duration(&self) -> Duration {
         Duration::from_millis(self.stop_ms.saturating_sub(self.start_ms))
+    }
+
+    /// Who dropped packets from whom, for a partition of `nodes` that struck `struck`; empty for other kinds. What
+    /// a partition leaves to chance follows from its seed, except who led: those it isolated are the ones struck.
+    #[must_use]
+    pub fn grudge(&self, nodes: &[Node], struck: &[Node]) -> Grudge {
+        match self.variant {
+            FaultVariant::Partition(shape) => shape.grudge(nodes, struck, &mut rng::from_seed(self.seed)),
+            FaultVariant::Kill(_) | FaultVariant::Pause(_) => Grudge::default(),
+        }
     }
 }
 

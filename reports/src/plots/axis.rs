@@ -32,12 +32,32 @@ impl Axis {
 
     /// Whole decades around positive milliseconds, for values given as [`decade`] of them.
     pub(super) fn milliseconds(low_ms: f64, high_ms: f64) -> Self {
-        let low = decade(low_ms).floor();
-        let high = decade(high_ms).ceil().max(low + 1.0);
+        let resolved = |ms: f64| 10f64.powf(decade(ms));
+        Self::decades(resolved(low_ms), resolved(high_ms), format::duration_ms)
+    }
+
+    /// Whole decades around positive values, which are given as [`log`] of them; `text` labels them.
+    pub(super) fn decades(least: f64, greatest: f64, text: impl Fn(f64) -> String) -> Self {
+        let low = log(least).floor();
+        let high = log(greatest).ceil().max(low + 1.0);
         let ticks = (low as i32..=high as i32)
-            .map(|power| (f64::from(power), format::duration_ms(10f64.powi(power))))
+            .map(|power| (f64::from(power), text(10f64.powi(power))))
             .collect();
         Self { low, high, ticks }
+    }
+
+    /// Seconds since something, from before it on, with a label each half second.
+    pub(super) fn since(low: f64, high: f64) -> Self {
+        let halves = (low * 2.0).ceil() as i32..=(high * 2.0).floor() as i32;
+        let ticks = halves.map(|half| f64::from(half) / 2.0).map(|x| {
+            let sign = if x < 0.0 { "−" } else { "" };
+            (x, format!("{sign}{} s", format::quantity(x.abs())))
+        });
+        Self {
+            low,
+            high,
+            ticks: ticks.collect(),
+        }
     }
 
     /// The time of a run, with about ten labels.
@@ -65,6 +85,11 @@ impl Axis {
 /// The place of a duration on a logarithmic axis. What the clock could not resolve counts as a microsecond.
 pub(super) fn decade(ms: f64) -> f64 {
     ms.clamp(1e-3, 1e9).log10()
+}
+
+/// The place of any other positive quantity.
+pub(super) fn log(value: f64) -> f64 {
+    value.clamp(1e-12, 1e12).log10()
 }
 
 /// 1, 2 or 5 times a power of ten, not below `least`.
@@ -127,6 +152,13 @@ mod tests {
         let axis = Axis::milliseconds(0.3, 2_500.0);
         assert_eq!((axis.low, axis.high), (-1.0, 4.0));
         assert_eq!(axis.format_ext(&0.0), "1 ms");
+    }
+
+    #[test]
+    fn time_since_something_counts_from_before_it() {
+        let axis = Axis::since(-1.0, 1.3);
+        let labels: Vec<&str> = axis.ticks.iter().map(|tick| tick.1.as_str()).collect();
+        assert_eq!(labels, ["−1 s", "−0.5 s", "0 s", "0.5 s", "1 s"]);
     }
 
     #[test]

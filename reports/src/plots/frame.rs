@@ -1,4 +1,4 @@
-//! What all plots share: time along the bottom, shaded fault bands, a legend on top.
+//! What all plots share: axes, a legend on top; and those of a run, time along the bottom and shaded fault bands.
 
 use plotters::chart::ChartContext;
 use plotters::coord::cartesian::Cartesian2d;
@@ -41,6 +41,7 @@ pub(super) struct Scene<'a> {
 }
 
 /// An entry of the legend.
+#[derive(Clone)]
 pub(super) struct Entry {
     pub(super) shape: Shape,
     pub(super) colour: RGBColor,
@@ -57,7 +58,39 @@ impl Entry {
     }
 }
 
-/// Draws the frame, and into it whatever `series` draws.
+/// What a plot is drawn on.
+pub(super) struct Sheet {
+    pub(super) height: u32,
+    /// Room for the labels of the values, in pixels.
+    pub(super) left: u32,
+    /// Room for half of the last label along the bottom, in pixels.
+    pub(super) right: u32,
+    pub(super) x: Axis,
+    pub(super) y: Axis,
+}
+
+impl Sheet {
+    pub(super) fn new(height: u32, x: Axis, y: Axis) -> Self {
+        Self {
+            height,
+            left: LEFT,
+            right: 2 * RIGHT,
+            x,
+            y,
+        }
+    }
+}
+
+/// Draws axes and legend, and whatever `series` draws.
+pub(super) fn draw_on(
+    sheet: &Sheet,
+    legend: &[Entry],
+    series: impl FnOnce(&mut Chart<'_, '_>) -> DrawResult,
+) -> String {
+    svg(|svg| try_draw(svg, sheet, legend, |_| Ok(()), series))
+}
+
+/// Draws the frame of a run's plot, and into it whatever `series` draws.
 pub(super) fn draw(
     scene: &Scene<'_>,
     height: u32,
@@ -65,8 +98,23 @@ pub(super) fn draw(
     legend: &[Entry],
     series: impl FnOnce(&mut Chart<'_, '_>) -> DrawResult,
 ) -> String {
+    let time = Axis::time(scene.span.length_seconds());
+    let sheet = Sheet {
+        right: RIGHT,
+        ..Sheet::new(height, time, axis.clone())
+    };
+    let mut legend: Vec<Entry> = legend.to_vec();
+    if !scene.bands.is_empty() {
+        legend.push(Entry::new(Shape::Area, theme::FAULT, "fault in force"));
+    }
+    let bands = |chart: &mut Chart<'_, '_>| draw_bands(chart, scene, axis);
+    svg(|svg| try_draw(svg, &sheet, &legend, bands, series))
+}
+
+/// What `draw` writes, or an SVG that says why it could not.
+fn svg(draw: impl FnOnce(&mut String) -> DrawResult) -> String {
     let mut svg = String::new();
-    match try_draw(&mut svg, scene, height, axis, legend, series) {
+    match draw(&mut svg) {
         Ok(()) => svg,
         Err(error) => message(&format!("this plot could not be drawn: {error}")),
     }
@@ -74,29 +122,28 @@ pub(super) fn draw(
 
 fn try_draw(
     svg: &mut String,
-    scene: &Scene<'_>,
-    height: u32,
-    axis: &Axis,
+    sheet: &Sheet,
     legend: &[Entry],
+    beneath: impl FnOnce(&mut Chart<'_, '_>) -> DrawResult,
     series: impl FnOnce(&mut Chart<'_, '_>) -> DrawResult,
 ) -> DrawResult {
-    let rows = legend_rows(legend, !scene.bands.is_empty());
+    let rows = legend_rows(legend);
     let legend_height = LEGEND_HEIGHT * rows.len() as i32;
-    let root = SVGBackend::with_string(svg, (WIDTH, height + legend_height as u32)).into_drawing_area();
+    let size = (WIDTH, sheet.height + legend_height as u32);
+    let root = SVGBackend::with_string(svg, size).into_drawing_area();
     root.fill(&theme::PAPER)?;
     for (at, row) in rows.iter().enumerate() {
         draw_legend(&root, row, LEGEND_HEIGHT * at as i32)?;
     }
     let (_, body) = root.split_vertically(legend_height);
-    let time = Axis::time(scene.span.length_seconds());
-    let labels = (time.ticks.len(), axis.ticks.len());
+    let labels = (sheet.x.ticks.len(), sheet.y.ticks.len());
     let mut chart = ChartBuilder::on(&body)
         .margin_top(NAMES_HEIGHT)
-        .margin_right(RIGHT)
+        .margin_right(sheet.right)
         .x_label_area_size(AXIS_HEIGHT)
-        .y_label_area_size(LEFT)
-        .build_cartesian_2d(time, axis.clone())?;
-    draw_bands(&mut chart, scene, axis)?;
+        .y_label_area_size(sheet.left)
+        .build_cartesian_2d(sheet.x.clone(), sheet.y.clone())?;
+    beneath(&mut chart)?;
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -140,18 +187,11 @@ fn draw_bands(chart: &mut Chart<'_, '_>, scene: &Scene<'_>, axis: &Axis) -> Draw
 }
 
 /// Breaks the legend into rows that fit the plot's width.
-fn legend_rows(legend: &[Entry], faults: bool) -> Vec<Vec<(Shape, RGBColor, &str)>> {
-    let mut entries: Vec<_> = legend
-        .iter()
-        .map(|entry| (entry.shape, entry.colour, entry.text.as_str()))
-        .collect();
-    if faults {
-        entries.push((Shape::Area, theme::FAULT, "fault in force"));
-    }
+fn legend_rows(legend: &[Entry]) -> Vec<Vec<&Entry>> {
     let mut rows = vec![Vec::new()];
     let mut taken = f64::from(LEFT);
-    for entry in entries {
-        let width = entry_width(entry.2);
+    for entry in legend {
+        let width = entry_width(&entry.text);
         if taken + width > f64::from(WIDTH) && rows.last().is_some_and(|row| !row.is_empty()) {
             rows.push(Vec::new());
             taken = f64::from(LEFT);
@@ -170,13 +210,13 @@ fn entry_width(text: &str) -> f64 {
 
 fn draw_legend<'b>(
     root: &DrawingArea<Backend<'b>, plotters::coord::Shift>,
-    row: &[(Shape, RGBColor, &str)],
+    row: &[&Entry],
     top: i32,
 ) -> DrawResult {
     let style = theme::text(TEXT, &theme::INK).pos(Pos::new(HPos::Left, VPos::Center));
     let middle = top + LEGEND_HEIGHT / 2;
     let mut x = f64::from(LEFT);
-    for (shape, colour, text) in row {
+    for Entry { shape, colour, text } in row {
         let at = (x as i32 + 6, middle);
         root.draw(&Mark {
             shape: *shape,
@@ -184,11 +224,7 @@ fn draw_legend<'b>(
             colour: *colour,
             size: 4,
         })?;
-        root.draw(&Text::new(
-            (*text).to_owned(),
-            (x as i32 + 18, middle),
-            style.clone(),
-        ))?;
+        root.draw(&Text::new(text.clone(), (x as i32 + 18, middle), style.clone()))?;
         x += entry_width(text);
     }
     Ok(())

@@ -3,6 +3,7 @@
 mod availability;
 mod axis;
 mod bins;
+mod compare;
 mod frame;
 mod latency;
 mod mark;
@@ -11,6 +12,7 @@ mod staleness;
 mod theme;
 mod thin;
 
+pub(crate) use compare::plots as comparison_plots;
 pub(crate) use theme::for_page;
 
 use crate::report::RunReport;
