@@ -2,7 +2,7 @@
 .PHONY: help demo test setup build lint docs bench
 
 help:
-	@echo 'make demo    a Raft cluster under faults, judged and reported, in about a minute'
+	@echo 'make demo    Raft and ZAB under the same faults, judged and compared, in about a minute'
 	@echo 'make test    all tests'
 	@echo 'make build   the splitbrain program: target/release/splitbrain'
 	@echo 'make lint    formatting, clippy and the documentation, as contributions must pass them'
