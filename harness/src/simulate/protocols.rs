@@ -82,7 +82,7 @@ fn zab_options(random: &mut Random) -> Vec<(String, String)> {
         ("snapshot-threshold-txns", pick(&[30, 100, 1000])),
         ("snapshot-trailing-txns", pick(&[0, 2, 10])),
         ("snapshot-piece-bytes", pick(&[24, 1000])),
-        ("counter-max", pick(&[40, 400, 0xffff_ffff])),
+        ("counter-max", pick(&[100, 400, 0xffff_ffff])),
     ];
     options
         .map(|(name, value)| (name.to_owned(), value.to_string()))

@@ -30,7 +30,7 @@ pub(crate) struct Leading {
     next_ping: Time,
     /// The epoch to be, once a quorum has said what it accepted.
     epoch: Option<Epoch>,
-    /// What the voters that connected had accepted.
+    /// What those that connected had accepted.
     accepted: BTreeMap<NodeId, Epoch>,
     /// Who has accepted `epoch`.
     epoch_acked: BTreeSet<NodeId>,
@@ -133,10 +133,8 @@ impl Zab {
 
     pub(crate) fn on_packet_of_learner(&mut self, from: NodeId, packet: Packet) {
         match packet {
-            Packet::FollowerInfo { accepted_epoch } => {
-                if let Some(leading) = self.leading() {
-                    leading.accepted.insert(from, accepted_epoch);
-                }
+            Packet::FollowerInfo { accepted_epoch } | Packet::ObserverInfo { accepted_epoch } => {
+                self.on_info(from, accepted_epoch);
             }
             Packet::AckEpoch {
                 current_epoch,
@@ -148,6 +146,17 @@ impl Zab {
             _ => {}
         }
         self.advance_leading();
+    }
+
+    /// A learner tells what it has accepted. Once it is later than this leader's own epoch it could never join, and
+    /// only a new epoch helps; the papers leave that open.
+    fn on_info(&mut self, from: NodeId, accepted_epoch: Epoch) {
+        self.heard_epoch = self.heard_epoch.max(accepted_epoch);
+        let Some(leading) = self.leading() else { return };
+        leading.accepted.insert(from, accepted_epoch);
+        if leading.epoch.is_some_and(|epoch| accepted_epoch > epoch) {
+            self.look_for_leader();
+        }
     }
 
     /// A learner has accepted the epoch. None whose history is more recent may be among the quorum that this leader's
@@ -207,7 +216,7 @@ impl Zab {
             return;
         }
         let highest = leading.accepted.values().copied().max().unwrap_or_default();
-        let epoch = highest.next();
+        let epoch = highest.max(self.heard_epoch).next();
         self.accept_epoch(epoch);
         if let Some(leading) = self.leading() {
             leading.epoch = Some(epoch);

@@ -20,6 +20,7 @@
 //!   applied there;
 //! - a restarted server applies its log only when it is up to date with a leader; ZooKeeper loads all of it at once, and
 //!   can do so because it, too, serves nobody until then;
+//! - a leader that hears of a later accepted epoch than its own steps down, since that server could never join it;
 //! - channels are built on a network that loses, repeats and reorders (`channel.rs`); a connection ends by `Reset`, as
 //!   TCP's would, or by silence;
 //! - learners have a limit of their own for that silence ([`Options::learner_limit_ticks`]);

@@ -25,6 +25,8 @@ pub struct Zab {
 
     pub(crate) accepted_epoch: Epoch,
     pub(crate) current_epoch: Epoch,
+    /// The latest epoch that any server was heard to have accepted.
+    pub(crate) heard_epoch: Epoch,
     pub(crate) log: Log,
     /// Everything up to here is known to be committed.
     pub(crate) committed: Zxid,
@@ -59,6 +61,7 @@ impl Zab {
             members: setup.members,
             accepted_epoch: Epoch(0),
             current_epoch: Epoch(0),
+            heard_epoch: Epoch(0),
             log: Log::default(),
             committed: Zxid(0),
             applied: Zxid(0),

@@ -1,6 +1,8 @@
 //! ZAB under the simulator, with its invariants. (The harness runs the same seeds with a checked history.)
 
-use splitbrain_consensus::sim::{ClientOutcome, ClientRequest, Clients, Outcome, SimConfig, simulate};
+use splitbrain_consensus::sim::{
+    ClientOutcome, ClientRequest, Clients, Failure, Outcome, SimConfig, simulate,
+};
 use splitbrain_service::{Command, Query, Registers};
 use splitbrain_zab::{Mutant, Options, ReadMode, Zab};
 
@@ -106,4 +108,31 @@ fn the_same_seed_gives_the_same_trace() {
         assert_eq!(first.faults, second.faults);
     }
     assert_ne!(run(1, &config, None).trace, run(2, &config, None).trace);
+}
+
+/// The other bugs change what clients see, and no log: the harness looks for them with a checked history.
+#[test]
+fn planted_bugs_break_an_invariant() {
+    const SEEN: [Mutant; 10] = [
+        Mutant::CurrentEpochNotPersisted,
+        Mutant::AcceptedEpochNotPersisted,
+        Mutant::TruncIgnored,
+        Mutant::ServesBeforeSynchronized,
+        Mutant::VotesByMyid,
+        Mutant::CommitWithoutQuorum,
+        Mutant::AckBeforeSync,
+        Mutant::ObserversCounted,
+        Mutant::DiffSkipsOne,
+        Mutant::SnapLosesProposals,
+    ];
+    let config = SimConfig {
+        observers: 2,
+        nodes: 3,
+        ..SimConfig::default()
+    };
+    for mutant in SEEN {
+        let mut failures = (0..400).filter_map(|seed| run(seed, &config, Some(mutant)).failure);
+        let failure = failures.next().unwrap_or_else(|| panic!("{mutant} escaped"));
+        assert!(matches!(failure, Failure::Invariant(_)), "{mutant}: {failure:?}");
+    }
 }
