@@ -4,6 +4,12 @@ use splitbrain_zab::Mutant;
 
 use crate::system::{MutantInfo, Venue};
 
+/// Each server has many clients whose writes are open when it is cut off.
+const MANY_CLIENTS: &[&str] = &["--keys=200", "--concurrency=120"];
+/// With three servers, what befalls two of them at once leaves the third to choose.
+const THREE_SERVERS: &[&str] = &["--nodes=3"];
+/// Local reads leave the log to writes, and show what a server lacks.
+const LOCAL_READS: &[&str] = &["--read-mode=local", "--keys=100"];
 /// A lost write stays lost for a while.
 const MANY_KEYS: &[&str] = &["--keys=1000"];
 /// Snapshots every few transactions, so that slow followers meet them; and many keys, so that what is lost is not
@@ -15,6 +21,11 @@ const FREQUENT_SNAPSHOTS: &[&str] = &[
 ];
 /// Without a change of leader `sync-local` reads are linearizable.
 const STRICT_SYNC: &[&str] = &["--read-mode=sync-local", "--claim=linearizable"];
+
+/// One voter and an observer are as many as a majority of the voters, and one of four is on the leader's side.
+const OBSERVERS: &[&str] = &["--nodes=3", "--observers=4", "--keys=1000"];
+/// Clients take their sessions from one server to the next.
+const MOVING_CLIENTS: &[&str] = &["--move-every=200ms"];
 
 const fn processes(mutant: Mutant, nemesis: &'static str, args: &'static [&'static str]) -> MutantInfo {
     with(mutant, Venue::Processes, nemesis, args)
@@ -43,18 +54,18 @@ const fn with(
 
 pub(crate) const MUTANTS: &[MutantInfo] = &[
     simulator(Mutant::CurrentEpochNotPersisted, "kill"),
-    processes(Mutant::AcceptedEpochNotPersisted, "kill", &[]),
-    processes(Mutant::TruncIgnored, "partition", MANY_KEYS),
+    processes(Mutant::AcceptedEpochNotPersisted, "kill", THREE_SERVERS),
+    processes(Mutant::TruncIgnored, "partition", MANY_CLIENTS),
     simulator(Mutant::ServesBeforeSynchronized, "partition,kill"),
-    processes(Mutant::VotesByMyid, "partition,kill,pause", MANY_KEYS),
+    processes(Mutant::VotesByMyid, "partition,kill,pause", THREE_SERVERS),
     processes(Mutant::CommitWithoutQuorum, "partition", MANY_KEYS),
     processes(Mutant::CommitsOutOfOrder, "partition", &[]),
     simulator(Mutant::AckBeforeSync, "kill"),
-    simulator(Mutant::ObserversCounted, "partition"),
-    processes(Mutant::DiffSkipsOne, "partition", MANY_KEYS),
+    processes(Mutant::ObserversCounted, "partition", OBSERVERS),
+    processes(Mutant::DiffSkipsOne, "partition,kill", LOCAL_READS),
     processes(Mutant::SnapLosesProposals, "partition", FREQUENT_SNAPSHOTS),
     processes(Mutant::SyncWithoutFlush, "none", STRICT_SYNC),
-    simulator(Mutant::SessionWithoutZxidCheck, "partition"),
+    processes(Mutant::SessionWithoutZxidCheck, "partition", MOVING_CLIENTS),
 ];
 
 #[cfg(test)]

@@ -239,3 +239,151 @@ fn approximate_bytes(packet: &Packet) -> usize {
         _ => 16,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::message::Zxid;
+
+    const REPEAT_US: u64 = 1_000;
+
+    fn number(count: u64) -> Number {
+        Number {
+            incarnation: Incarnation(1),
+            count,
+        }
+    }
+
+    fn ends() -> (Channel, Channel) {
+        let opening = Connection {
+            learner: number(1),
+            leader: None,
+        };
+        let accepted = Connection {
+            leader: Some(number(2)),
+            ..opening
+        };
+        (
+            Channel::new(opening, false, REPEAT_US),
+            Channel::new(accepted, true, REPEAT_US),
+        )
+    }
+
+    fn packet(value: u64) -> Packet {
+        Packet::Ack { zxid: Zxid(value) }
+    }
+
+    /// What befalls a frame.
+    #[derive(Clone, Copy, Debug)]
+    enum Fate {
+        Lost,
+        Twice,
+        Late,
+        OnTime,
+    }
+
+    fn fates() -> impl Strategy<Value = Vec<Fate>> {
+        let fate = prop_oneof![
+            Just(Fate::Lost),
+            Just(Fate::Twice),
+            Just(Fate::Late),
+            Just(Fate::OnTime)
+        ];
+        prop::collection::vec(fate, 0..400)
+    }
+
+    /// Lets both ends talk for so many rounds, and returns what arrived at the first and at the second.
+    fn talk(learner: &mut Channel, leader: &mut Channel, fates: &[Fate], rounds: u64) -> [Vec<Packet>; 2] {
+        let ends = [learner, leader];
+        let mut arrived = [Vec::new(), Vec::new()];
+        let mut late: [Vec<Frame>; 2] = [Vec::new(), Vec::new()];
+        let mut fate = fates.iter().chain(std::iter::repeat(&Fate::OnTime));
+        for round in 0..rounds {
+            let now = Time(round * REPEAT_US / 2);
+            for from in [0, 1] {
+                let mut frames = std::mem::take(&mut late[from]);
+                for frame in ends[from].frames(now) {
+                    match fate.next().expect("an endless supply") {
+                        Fate::Lost => {}
+                        Fate::Twice => frames.extend([frame.clone(), frame]),
+                        Fate::Late => late[from].push(frame),
+                        Fate::OnTime => frames.push(frame),
+                    }
+                }
+                // The latest first: they overtake each other.
+                for frame in frames.into_iter().rev() {
+                    if ends[1 - from].is(frame.connection) {
+                        arrived[1 - from].extend(ends[1 - from].receive(frame, now));
+                    }
+                }
+            }
+        }
+        arrived
+    }
+
+    proptest! {
+        #[test]
+        fn packets_arrive_once_and_in_order(fates in fates(), counts in (1_u64..700, 0_u64..700)) {
+            let (mut learner, mut leader) = ends();
+            (0..counts.0).for_each(|value| learner.send(packet(value)));
+            (0..counts.1).for_each(|value| leader.send(packet(value)));
+            let [at_learner, at_leader] = talk(&mut learner, &mut leader, &fates, 3_000);
+            prop_assert_eq!(at_leader, (0..counts.0).map(packet).collect::<Vec<_>>());
+            prop_assert_eq!(at_learner, (0..counts.1).map(packet).collect::<Vec<_>>());
+            prop_assert_eq!(learner.deadline(), None, "nothing is left to say");
+            prop_assert_eq!(leader.deadline(), None);
+        }
+    }
+
+    #[test]
+    fn frames_of_another_connection_are_told_apart() {
+        let (mut learner, leader) = ends();
+        let opening = learner.connection();
+        assert!(
+            leader.is(opening),
+            "the learner does not know the leader's number yet"
+        );
+        assert!(
+            learner.is(leader.connection()),
+            "and takes it from the first frame"
+        );
+        let frame = Frame {
+            connection: leader.connection(),
+            by_leader: true,
+            first: 1,
+            packets: vec![Packet::Ping],
+            received: 0,
+        };
+        assert_eq!(learner.receive(frame, Time(0)), [Packet::Ping]);
+        let again = Connection {
+            leader: Some(number(3)),
+            ..opening
+        };
+        assert!(
+            !learner.is(again),
+            "opened a second time by a copy of the first frame"
+        );
+        let later = Connection {
+            learner: number(9),
+            ..leader.connection()
+        };
+        assert!(!leader.is(later));
+    }
+
+    #[test]
+    fn no_more_than_a_window_is_on_its_way() {
+        let (mut learner, _) = ends();
+        (0..2_000).for_each(|value| learner.send(packet(value)));
+        let frames = learner.frames(Time(0));
+        let sent: usize = frames.iter().map(|frame| frame.packets.len()).sum();
+        assert_eq!(sent, WINDOW_PACKETS);
+        assert!(
+            frames
+                .iter()
+                .all(|frame| frame.packets.len() <= FRAME_PACKETS_MAX)
+        );
+        assert!(learner.frames(Time(1)).is_empty());
+    }
+}

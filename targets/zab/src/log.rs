@@ -98,3 +98,74 @@ impl Log {
         self.txns.range(skip..)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use splitbrain_consensus::{Incarnation, NodeId, RequestId};
+
+    use super::*;
+    use crate::message::{Epoch, Payload};
+
+    fn zxid(epoch: u32, counter: u32) -> Zxid {
+        Zxid::new(Epoch(epoch), counter)
+    }
+
+    /// 1.1, 1.2, 3.1, 3.2, 3.3 at the positions 1 to 5.
+    fn log() -> Log {
+        let id = RequestId {
+            node: NodeId(1),
+            incarnation: Incarnation(1),
+            seq: 1,
+        };
+        let mut log = Log::default();
+        for (epoch, counter) in [(1, 1), (1, 2), (3, 1), (3, 2), (3, 3)] {
+            log.append(Txn {
+                zxid: zxid(epoch, counter),
+                payload: Payload::Read {
+                    id,
+                    query: Vec::new(),
+                },
+            });
+        }
+        log
+    }
+
+    fn snapshot(zxid: Zxid, position: u64) -> Snapshot {
+        Snapshot {
+            zxid,
+            position,
+            data: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn positions_have_no_gaps_where_zxids_do() {
+        let log = log();
+        assert_eq!(log.position_of(zxid(3, 1)), 3);
+        assert_eq!(
+            log.position_of(zxid(2, 9)),
+            2,
+            "what a learner has of an epoch that this log lacks"
+        );
+        assert_eq!(log.zxid_at(2), Some(zxid(1, 2)));
+        assert_eq!((log.zxid_at(0), log.zxid_at(6)), (Some(Zxid(0)), None));
+    }
+
+    #[test]
+    fn truncation_keeps_up_to_the_zxid() {
+        let mut log = log();
+        log.truncate(zxid(2, 5));
+        assert_eq!((log.last(), log.last_position()), (zxid(1, 2), 2));
+    }
+
+    #[test]
+    fn a_snapshot_keeps_what_trails_it() {
+        let mut log = log();
+        log.compact(snapshot(zxid(3, 2), 4), 1);
+        assert_eq!((log.base(), log.base_position()), (zxid(3, 1), 3));
+        assert_eq!(log.after(4).map(|txn| txn.zxid).collect::<Vec<_>>(), [zxid(3, 3)]);
+        log.install(snapshot(zxid(4, 7), 9));
+        assert_eq!((log.last(), log.last_position()), (zxid(4, 7), 9));
+        assert_eq!(log.after(0).count(), 0);
+    }
+}

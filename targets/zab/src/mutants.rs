@@ -25,7 +25,7 @@ pub enum Mutant {
     AckBeforeSync,
     /// Observers log and acknowledge proposals, and count as voters do.
     ObserversCounted,
-    /// The first transaction that a learner lacks is left out of a `Diff`.
+    /// The first write that a learner lacks is left out of a `Diff`.
     DiffSkipsOne,
     /// What follows a snapshot is not sent along with it.
     SnapLosesProposals,

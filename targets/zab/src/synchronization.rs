@@ -5,7 +5,7 @@ use splitbrain_consensus::NodeId;
 
 use crate::Zab;
 use crate::leader::{HandlerStage, Phase};
-use crate::message::{Packet, Zxid};
+use crate::message::{Packet, Payload, Txn, Zxid};
 use crate::mutants::Mutant;
 
 /// How to begin.
@@ -49,14 +49,17 @@ impl Zab {
         } else {
             committed
         };
-        let mut first = sent + 1;
-        match packets.first() {
-            Some(Packet::Snap { .. }) if self.is(Mutant::SnapLosesProposals) => first = until + 1,
-            Some(Packet::Diff { .. } | Packet::Trunc { .. }) if self.is(Mutant::DiffSkipsOne) => first += 1,
-            _ => {}
+        let by_snap = matches!(packets.first(), Some(Packet::Snap { .. }));
+        let history = (sent + 1..=until).filter_map(|position| self.log.get(position));
+        let mut history: Vec<_> = history.cloned().collect();
+        if by_snap && self.is(Mutant::SnapLosesProposals) {
+            history.clear();
         }
-        let history = (first..=until).filter_map(|position| self.log.get(position));
-        packets.extend(history.cloned().map(Packet::Proposal));
+        if !by_snap && self.is(Mutant::DiffSkipsOne) {
+            let writes = |txn: &Txn| matches!(txn.payload, Payload::Command { .. });
+            history.iter().position(writes).map(|first| history.remove(first));
+        }
+        packets.extend(history.into_iter().map(Packet::Proposal));
         let epoch = self.current_epoch;
         packets.push(Packet::NewLeader { epoch });
         let sent = until.max(sent);

@@ -378,7 +378,7 @@ impl Cluster {
                 command,
             } => {
                 let result = text(&machine.apply(version, &command));
-                self.note_applied(id, version, text(&command));
+                self.note_applied(id, version, &text(&command));
                 if let Some(request) = origin {
                     self.note_answer(id, request, Answer::Result(result));
                 }
@@ -388,7 +388,7 @@ impl Cluster {
                 self.note_answer(id, request, Answer::Result(result));
             }
             Effect::Refuse { id: request, refusal } => {
-                self.note_answer(id, request, Answer::Refused(refusal))
+                self.note_answer(id, request, Answer::Refused(refusal));
             }
             Effect::TakeSnapshot { version } => {
                 let snapshot = machine.snapshot();
@@ -399,9 +399,9 @@ impl Cluster {
         }
     }
 
-    fn note_applied(&mut self, id: NodeId, version: Version, command: String) {
+    fn note_applied(&mut self, id: NodeId, version: Version, command: &str) {
         self.tell(format!("  {id} applies {} {command}", Zxid(version.0)));
-        let first = self.applied.entry(version).or_insert_with(|| command.clone());
+        let first = self.applied.entry(version).or_insert_with(|| command.to_owned());
         assert!(
             *first == command || self.options.mutant.is_some(),
             "two commands at one zxid"
