@@ -14,6 +14,7 @@ mod cuts;
 mod example;
 mod lost;
 mod options;
+mod plan;
 mod play;
 mod pool;
 mod table;
@@ -24,7 +25,7 @@ use splitbrain_reports::comparison::{Comparison, Run, Setting, comparison_page};
 use splitbrain_reports::results::{Results, RunVerdict};
 
 use self::contestants::Entrant;
-use self::options::{Plan, PlannedRun, Shape};
+use self::plan::{Plan, PlannedRun, Shape};
 use self::play::{Played, Player};
 use self::pool::Pool;
 use crate::exit::Exit;

@@ -8,7 +8,7 @@ use splitbrain_reports::results::Results;
 use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 
-use super::options::PlannedRun;
+use super::plan::PlannedRun;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::program::{last_words, this_program};
