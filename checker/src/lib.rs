@@ -32,6 +32,8 @@
 
 pub mod atomicity;
 mod budget;
+pub mod call;
+pub mod codec;
 pub mod consistency;
 pub mod counterexample;
 mod frontier;
@@ -39,6 +41,7 @@ pub mod history;
 mod ledger;
 pub mod linearizable;
 mod lower;
+pub mod model;
 pub mod staleness;
 pub mod summary;
 #[cfg(test)]

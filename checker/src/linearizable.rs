@@ -228,9 +228,9 @@ pub(crate) fn decide(key: &KeyOps, budget: &Budget) -> (Algorithm, Decision) {
 
 /// Decides a key by the frontier search.
 pub(crate) fn by_frontier(key: &KeyOps, budget: &Budget) -> Decision {
-    match frontier::search(&Register, &register_ops(key), budget) {
-        Ok(frontier::Answer::Linearizable) => Decision::Linearizable,
-        Ok(frontier::Answer::Culprit(op)) => Decision::Culprit(op),
+    match frontier::search(&Register, &register_ops(key), budget, false) {
+        Ok(frontier::Answer::Linearizable(_)) => Decision::Linearizable,
+        Ok(frontier::Answer::Stuck(stuck)) => Decision::Culprit(stuck.culprit),
         Err(spent) => Decision::GaveUp(spent),
     }
 }

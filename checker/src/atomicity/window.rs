@@ -43,14 +43,8 @@ struct Window {
     windows: RefCell<Windows>,
 }
 
-impl Model for Window {
-    type Op = WindowOp;
-
-    fn initial(&self) -> u32 {
-        self.windows.borrow_mut().number(Box::new([NIL]))
-    }
-
-    fn step(&self, state: u32, op: WindowOp) -> Option<u32> {
+impl Window {
+    fn after(&self, state: u32, op: WindowOp) -> Option<u32> {
         let mut windows = self.windows.borrow_mut();
         let window = &windows.windows[state as usize];
         let value = match op {
@@ -63,6 +57,22 @@ impl Model for Window {
         let older = window.iter().copied().take(self.k - 1);
         let window = std::iter::once(value).chain(older).collect();
         Some(windows.number(window))
+    }
+}
+
+impl Model for Window {
+    type Op = WindowOp;
+
+    fn initial(&self) -> u32 {
+        self.windows.borrow_mut().number(Box::new([NIL]))
+    }
+
+    fn each_step(&self, state: u32, op: WindowOp, mut each: impl FnMut(u32)) {
+        // Nothing is borrowed while `each` runs: it may take further steps.
+        let after = self.after(state, op);
+        if let Some(after) = after {
+            each(after);
+        }
     }
 
     fn is_pure(&self, op: WindowOp) -> bool {
@@ -91,6 +101,6 @@ pub(super) fn is_k_atomic(key: &Key<'_>, k: usize, budget: &Budget) -> Result<bo
         k,
         windows: RefCell::default(),
     };
-    let answer = frontier::search(&model, &ops, budget)?;
-    Ok(answer == frontier::Answer::Linearizable)
+    let answer = frontier::search(&model, &ops, budget, false)?;
+    Ok(matches!(answer, frontier::Answer::Linearizable(_)))
 }

@@ -12,6 +12,7 @@
 //! 5. Identical ops of unknown outcome are interchangeable: only their number counts.
 
 mod model;
+mod paths;
 mod search;
 mod table;
 

@@ -12,11 +12,23 @@ pub(crate) trait Model {
     /// The state before all ops.
     fn initial(&self) -> u32;
 
-    /// The state after `op`, or `None` if `op` does not answer so in `state`.
-    fn step(&self, state: u32, op: Self::Op) -> Option<u32>;
+    /// Every state that the object may be in after `op`: none if `op` does not answer so in `state`.
+    fn each_step(&self, state: u32, op: Self::Op, each: impl FnMut(u32));
 
     /// Whether `op` never changes any state.
     fn is_pure(&self, op: Self::Op) -> bool;
+
+    /// Whether `op`, which is pure, answers so in `state`.
+    fn fits(&self, state: u32, op: Self::Op) -> bool {
+        let mut fits = false;
+        self.each_step(state, op, |_| fits = true);
+        fits
+    }
+
+    /// What the states themselves take, in bytes.
+    fn bytes(&self) -> usize {
+        0
+    }
 }
 
 /// An op with its closed interval.
@@ -41,13 +53,16 @@ impl Model for Register {
         NIL
     }
 
-    fn step(&self, state: u32, op: Effect) -> Option<u32> {
-        match op {
+    fn each_step(&self, state: u32, op: Effect, mut each: impl FnMut(u32)) {
+        let after = match op {
             Effect::Read(value) => (state == value).then_some(state),
             Effect::Write(value) => Some(value),
             Effect::Cas { from, to } => (state == from).then_some(to),
             Effect::NotHeld(value) => (state != value).then_some(state),
             Effect::Never => None,
+        };
+        if let Some(after) = after {
+            each(after);
         }
     }
 

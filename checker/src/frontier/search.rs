@@ -2,29 +2,47 @@
 
 use rustc_hash::FxHashMap;
 
+use super::paths::{Paths, START};
 use super::table::{Layout, Table};
 use super::{Model, TimedOp};
 use crate::budget::{Budget, Spent};
 use crate::lower::NEVER;
 
-/// What the search found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the search found. Ops are given by their tags; orders of them only where they were asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// There is a linearization.
-    Linearizable,
-    /// There is none: no configuration survives the return of this op, given by its tag.
-    Culprit(u32),
+    /// There is a linearization: this one.
+    Linearizable(Vec<u32>),
+    /// There is none.
+    Stuck(Stuck),
 }
 
-/// Searches for a linearization of `ops`, which are in the order of their starts.
-pub(crate) fn search<M: Model>(model: &M, ops: &[TimedOp<M::Op>], budget: &Budget) -> Result<Answer, Spent> {
+/// Why there is no linearization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stuck {
+    /// No configuration survives the return of this op.
+    pub(crate) culprit: u32,
+    /// The configurations until then, a few of them: the state, and the ops in the order that led to it.
+    pub(crate) dead: Vec<(u32, Vec<u32>)>,
+}
+
+/// So many configurations are told at most of those that died.
+const DEAD_MAX: usize = 8;
+
+/// Searches for a linearization of `ops`, which are in the order of their starts. With `trace` it tells orders.
+pub(crate) fn search<M: Model>(
+    model: &M,
+    ops: &[TimedOp<M::Op>],
+    budget: &Budget,
+    trace: bool,
+) -> Result<Answer, Spent> {
     let mut returns: Vec<u32> = (0..)
         .zip(ops)
         .filter(|(_, op)| op.end != NEVER)
         .map(|(i, _)| i)
         .collect();
     returns.sort_unstable_by_key(|i| (ops[*i as usize].end, *i));
-    let mut search = Search::new(model, ops, &returns, budget);
+    let mut search = Search::new(model, ops, &returns, budget, trace);
     let mut next_call = 0;
     for op in returns {
         // Intervals are closed: a call at the very time of a return comes first.
@@ -33,19 +51,21 @@ pub(crate) fn search<M: Model>(model: &M, ops: &[TimedOp<M::Op>], budget: &Budge
             next_call += 1;
         }
         if !search.complete(op as usize)? {
-            return Ok(Answer::Culprit(ops[op as usize].tag));
+            return Ok(Answer::Stuck(Stuck {
+                culprit: ops[op as usize].tag,
+                dead: search.dead(),
+            }));
         }
     }
-    Ok(Answer::Linearizable)
+    Ok(Answer::Linearizable(search.order(search.current_paths[0])))
 }
 
 /// Optional ops that are all alike. Which of them were used does not matter, only how many: the used mask has a
 /// run of bits for each kind, set from the first on, so that "used no more of any kind" is "is a subset".
-struct Kind<O> {
-    op: O,
+struct Kind {
     first_bit: u32,
-    /// How many were called so far.
-    called: u32,
+    /// Those called so far.
+    called: Vec<u32>,
 }
 
 struct Search<'a, M: Model> {
@@ -58,10 +78,12 @@ struct Search<'a, M: Model> {
     free_slots: Vec<u32>,
     live_pure: Vec<usize>,
     live_mutators: Vec<usize>,
-    kinds: Vec<Kind<M::Op>>,
+    kinds: Vec<Kind>,
     kind_of: FxHashMap<M::Op, usize>,
-    /// The configurations after the events so far: rows, end to end.
+    /// The configurations after the events so far: rows, end to end, and their paths.
     current: Vec<u64>,
+    current_paths: Vec<u32>,
+    paths: Paths,
     /// Configurations with the op that returns.
     next: Table,
     /// Configurations without it, each to be expanded.
@@ -70,7 +92,13 @@ struct Search<'a, M: Model> {
 }
 
 impl<'a, M: Model> Search<'a, M> {
-    fn new(model: &'a M, ops: &'a [TimedOp<M::Op>], returns: &[u32], budget: &'a Budget) -> Self {
+    fn new(
+        model: &'a M,
+        ops: &'a [TimedOp<M::Op>],
+        returns: &[u32],
+        budget: &'a Budget,
+        trace: bool,
+    ) -> Self {
         let (kinds, kind_of, optional) = kinds(ops);
         let width = concurrency(ops, returns);
         let layout = Layout {
@@ -93,6 +121,8 @@ impl<'a, M: Model> Search<'a, M> {
             kinds,
             kind_of,
             current,
+            current_paths: vec![START],
+            paths: Paths::new(trace),
             next: Table::new(layout),
             open: Table::new(layout),
             scratch: Vec::new(),
@@ -103,7 +133,7 @@ impl<'a, M: Model> Search<'a, M> {
         let TimedOp { op: action, end, .. } = self.ops[op];
         if end == NEVER {
             if let Some(kind) = self.kind_of.get(&action) {
-                self.kinds[*kind].called += 1;
+                self.kinds[*kind].called.push(op as u32);
             }
             return;
         }
@@ -118,9 +148,11 @@ impl<'a, M: Model> Search<'a, M> {
         }
         self.live_pure.push(op);
         let (word, bit) = Layout::live_bit(slot);
-        for row in self.current.chunks_exact_mut(self.layout.stride()) {
-            if self.model.step(state(row), action).is_some() {
+        let rows = self.current.chunks_exact_mut(self.layout.stride());
+        for (row, path) in rows.zip(&mut self.current_paths) {
+            if self.model.fits(state(row), action) {
                 row[word] |= bit;
+                *path = self.paths.extend(*path, op as u32);
             }
         }
     }
@@ -131,10 +163,17 @@ impl<'a, M: Model> Search<'a, M> {
         let stride = self.layout.stride();
         if self.current.chunks_exact(stride).any(|row| row[word] & bit == 0) {
             self.expand(word, bit)?;
-            self.current.clear();
-            for row in self.next.rows() {
-                self.current.extend_from_slice(row);
+            if self.next.len() == 0 {
+                // What died stays, to be told of.
+                return Ok(false);
             }
+            self.current.clear();
+            self.current_paths.clear();
+            for (row, path) in self.next.rows() {
+                self.current.extend_from_slice(row);
+                self.current_paths.push(path);
+            }
+            self.paths.collect_garbage(&mut self.current_paths);
         }
         for row in self.current.chunks_exact_mut(stride) {
             row[word] &= !bit;
@@ -146,7 +185,25 @@ impl<'a, M: Model> Search<'a, M> {
             &mut self.live_mutators
         };
         live.retain(|other| *other != op);
-        Ok(!self.current.is_empty())
+        Ok(true)
+    }
+
+    /// The tags of the ops of a path.
+    fn order(&self, path: u32) -> Vec<u32> {
+        let order = self.paths.order(path);
+        order.into_iter().map(|op| self.ops[op as usize].tag).collect()
+    }
+
+    /// The configurations that are left, those with the longest orders first.
+    fn dead(&self) -> Vec<(u32, Vec<u32>)> {
+        let rows = self.current.chunks_exact(self.layout.stride());
+        let mut dead: Vec<(u32, Vec<u32>)> = rows
+            .zip(&self.current_paths)
+            .take(DEAD_MAX)
+            .map(|(row, path)| (state(row), self.order(*path)))
+            .collect();
+        dead.sort_by_key(|(state, order)| (std::cmp::Reverse(order.len()), *state));
+        dead
     }
 
     /// Fills `next` with all that is reachable from the current configurations and has the bit, each path ending
@@ -154,21 +211,24 @@ impl<'a, M: Model> Search<'a, M> {
     fn expand(&mut self, word: usize, bit: u64) -> Result<(), Spent> {
         self.next.clear();
         self.open.clear();
-        for row in self.current.chunks_exact(self.layout.stride()) {
+        let rows = self.current.chunks_exact(self.layout.stride());
+        for (row, path) in rows.zip(&self.current_paths) {
             if row[word] & bit == 0 {
-                self.open.insert(row);
+                self.open.insert(row, *path);
             } else {
-                self.next.insert(row);
+                self.next.insert(row, *path);
             }
         }
         let mut number = 0;
         let mut row = std::mem::take(&mut self.scratch);
         while number < self.open.len() {
-            if let Some(stored) = self.open.row(number) {
+            if let Some((stored, path)) = self.open.row(number) {
                 row.clear();
                 row.extend_from_slice(stored);
-                self.successors(&mut row, word, bit);
-                self.budget.spend(self.open.bytes() + self.next.bytes())?;
+                self.successors(&row, path, word, bit);
+                let tables = self.open.bytes() + self.next.bytes();
+                self.budget
+                    .spend(tables + self.paths.bytes() + self.model.bytes())?;
             }
             number += 1;
         }
@@ -176,65 +236,66 @@ impl<'a, M: Model> Search<'a, M> {
         Ok(())
     }
 
-    /// Applies every mutator that `row` allows, one at a time. `row` is as it was afterwards.
-    fn successors(&mut self, row: &mut [u64], word: usize, bit: u64) {
+    /// Applies every mutator that `row` allows, one at a time.
+    fn successors(&mut self, row: &[u64], path: u32, word: usize, bit: u64) {
         for i in 0..self.live_mutators.len() {
             let op = self.live_mutators[i];
             let flag = Layout::live_bit(self.slots[op]);
             if row[flag.0] & flag.1 == 0 {
-                self.apply(row, self.ops[op].op, flag, (word, bit));
+                self.apply(row, path, op, flag, (word, bit));
             }
         }
         for i in 0..self.kinds.len() {
-            let Kind {
-                op,
-                first_bit,
-                called,
-            } = self.kinds[i];
-            let unused = (0..called)
-                .map(|n| self.layout.used_bit(first_bit + n))
-                .find(|f| row[f.0] & f.1 == 0);
-            if let Some(flag) = unused {
-                self.apply(row, op, flag, (word, bit));
+            let kind = &self.kinds[i];
+            let unused = (kind.first_bit..)
+                .zip(&kind.called)
+                .map(|(bit, op)| (*op, self.layout.used_bit(bit)))
+                .find(|(_, f)| row[f.0] & f.1 == 0);
+            if let Some((op, flag)) = unused {
+                self.apply(row, path, op as usize, flag, (word, bit));
             }
         }
     }
 
-    fn apply(&mut self, row: &mut [u64], op: M::Op, flag: (usize, u64), wanted: (usize, u64)) {
+    fn apply(&mut self, row: &[u64], path: u32, op: usize, flag: (usize, u64), wanted: (usize, u64)) {
         let before = state(row);
-        let Some(after) = self.model.step(before, op) else {
-            return;
-        };
-        let stride = self.layout.stride();
-        let mut successor = [0; 16];
-        let mut wide;
-        let successor = if stride <= successor.len() {
-            &mut successor[..stride]
-        } else {
-            wide = vec![0; stride];
-            &mut wide[..]
-        };
-        successor.copy_from_slice(row);
-        successor[0] = u64::from(after);
-        successor[flag.0] |= flag.1;
-        if after != before {
-            self.linearize_pure(successor, after);
-        }
-        if successor[wanted.0] & wanted.1 == 0 {
-            self.open.insert(successor);
-        } else {
-            self.next.insert(successor);
-        }
+        let model = self.model;
+        let mut path_with_op = None;
+        model.each_step(before, self.ops[op].op, |after| {
+            let stride = self.layout.stride();
+            let mut successor = [0; 16];
+            let mut wide;
+            let successor = if stride <= successor.len() {
+                &mut successor[..stride]
+            } else {
+                wide = vec![0; stride];
+                &mut wide[..]
+            };
+            successor.copy_from_slice(row);
+            successor[0] = u64::from(after);
+            successor[flag.0] |= flag.1;
+            let mut path = *path_with_op.get_or_insert_with(|| self.paths.extend(path, op as u32));
+            if after != before {
+                path = self.linearize_pure(successor, after, path);
+            }
+            if successor[wanted.0] & wanted.1 == 0 {
+                self.open.insert(successor, path);
+            } else {
+                self.next.insert(successor, path);
+            }
+        });
     }
 
     /// Rule 2: all live pure ops that fit.
-    fn linearize_pure(&self, row: &mut [u64], state: u32) {
+    fn linearize_pure(&mut self, row: &mut [u64], state: u32, mut path: u32) -> u32 {
         for op in &self.live_pure {
             let (word, bit) = Layout::live_bit(self.slots[*op]);
-            if row[word] & bit == 0 && self.model.step(state, self.ops[*op].op).is_some() {
+            if row[word] & bit == 0 && self.model.fits(state, self.ops[*op].op) {
                 row[word] |= bit;
+                path = self.paths.extend(path, *op as u32);
             }
         }
+        path
     }
 }
 
@@ -243,16 +304,15 @@ fn state(row: &[u64]) -> u32 {
 }
 
 /// The kinds of optional ops, and how many such ops there are.
-fn kinds<O: Copy + Eq + std::hash::Hash>(ops: &[TimedOp<O>]) -> (Vec<Kind<O>>, FxHashMap<O, usize>, usize) {
-    let mut kinds: Vec<Kind<O>> = Vec::new();
+fn kinds<O: Copy + Eq + std::hash::Hash>(ops: &[TimedOp<O>]) -> (Vec<Kind>, FxHashMap<O, usize>, usize) {
+    let mut kinds: Vec<Kind> = Vec::new();
     let mut counts: Vec<u32> = Vec::new();
     let mut kind_of = FxHashMap::default();
     for op in ops.iter().filter(|op| op.end == NEVER) {
         let kind = *kind_of.entry(op.op).or_insert_with(|| {
             kinds.push(Kind {
-                op: op.op,
                 first_bit: 0,
-                called: 0,
+                called: Vec::new(),
             });
             counts.push(0);
             kinds.len() - 1

@@ -41,6 +41,8 @@ pub(super) struct Table {
     rows: Vec<u64>,
     /// The next row of the same group.
     links: Vec<u32>,
+    /// What each row carries along, by which no row is told from another: how it came to be.
+    paths: Vec<u32>,
     buckets: Vec<Bucket>,
     groups: usize,
     generation: u32,
@@ -65,6 +67,7 @@ impl Table {
             layout,
             rows: Vec::new(),
             links: Vec::new(),
+            paths: Vec::new(),
             buckets,
             groups: 0,
             generation: 1,
@@ -74,6 +77,7 @@ impl Table {
     pub(super) fn clear(&mut self) {
         self.rows.clear();
         self.links.clear();
+        self.paths.clear();
         self.groups = 0;
         if self.generation == u32::MAX {
             self.buckets.fill(Bucket {
@@ -91,25 +95,28 @@ impl Table {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.rows.capacity() * 8 + self.links.capacity() * 4 + self.buckets.capacity() * 8
+        self.rows.capacity() * 8
+            + (self.links.capacity() + self.paths.capacity()) * 4
+            + self.buckets.capacity() * 8
     }
 
-    /// The row of that number, unless another dominates it.
-    pub(super) fn row(&self, number: usize) -> Option<&[u64]> {
+    /// The row of that number with its path, unless another dominates it.
+    pub(super) fn row(&self, number: usize) -> Option<(&[u64], u32)> {
         let stride = self.layout.stride();
         let row = &self.rows[number * stride..(number + 1) * stride];
-        (row[0] != DEAD).then_some(row)
+        (row[0] != DEAD).then_some((row, self.paths[number]))
     }
 
-    /// All rows that no other dominates.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &[u64]> {
+    /// All rows that no other dominates, with their paths.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&[u64], u32)> {
         self.rows
             .chunks_exact(self.layout.stride())
-            .filter(|row| row[0] != DEAD)
+            .zip(self.paths.iter().copied())
+            .filter(|(row, _)| row[0] != DEAD)
     }
 
     /// Stores `row` unless one that is stored dominates it; forgets those that it dominates.
-    pub(super) fn insert(&mut self, row: &[u64]) {
+    pub(super) fn insert(&mut self, row: &[u64], path: u32) {
         if (self.groups + 1) * 2 > self.buckets.len() {
             self.grow();
         }
@@ -122,6 +129,7 @@ impl Table {
         let number = u32::try_from(self.links.len()).expect("the memory budget ends a search long before");
         self.rows.extend_from_slice(row);
         self.links.push(if fresh { NONE } else { head });
+        self.paths.push(path);
         self.groups += usize::from(fresh);
         self.buckets[bucket] = Bucket {
             generation: self.generation,
@@ -226,7 +234,7 @@ mod tests {
     };
 
     fn stored(table: &Table) -> Vec<Vec<u64>> {
-        let mut rows: Vec<Vec<u64>> = table.rows().map(<[u64]>::to_vec).collect();
+        let mut rows: Vec<Vec<u64>> = table.rows().map(|(row, _)| row.to_vec()).collect();
         rows.sort_unstable();
         rows
     }
@@ -234,15 +242,15 @@ mod tests {
     #[test]
     fn a_row_with_fewer_used_ops_dominates() {
         let mut table = Table::new(LAYOUT);
-        table.insert(&[1, 0, 0b011]);
-        table.insert(&[1, 0, 0b110]);
-        table.insert(&[1, 0, 0b111]);
+        table.insert(&[1, 0, 0b011], 0);
+        table.insert(&[1, 0, 0b110], 0);
+        table.insert(&[1, 0, 0b111], 0);
         assert_eq!(stored(&table), [[1, 0, 0b011], [1, 0, 0b110]]);
-        table.insert(&[1, 0, 0b010]);
+        table.insert(&[1, 0, 0b010], 0);
         assert_eq!(stored(&table), [[1, 0, 0b010]]);
         assert!(table.row(0).is_none());
-        table.insert(&[1, 1, 0b111]);
-        table.insert(&[2, 0, 0b111]);
+        table.insert(&[1, 1, 0b111], 0);
+        table.insert(&[2, 0, 0b111], 0);
         assert_eq!(stored(&table), [[1, 0, 0b010], [1, 1, 0b111], [2, 0, 0b111]]);
     }
 
@@ -252,8 +260,8 @@ mod tests {
         for round in 0..3_u64 {
             table.clear();
             for state in 0..1000 {
-                table.insert(&[state, round, 1]);
-                table.insert(&[state, round, 1]);
+                table.insert(&[state, round, 1], 0);
+                table.insert(&[state, round, 1], 0);
             }
             assert_eq!(table.len(), 1000);
             assert_eq!(stored(&table).len(), 1000);

@@ -6,6 +6,7 @@ use std::io;
 use thiserror::Error;
 
 use super::pair::EventError;
+use crate::call::CallError;
 
 /// A file that cannot be used: which line of it, and why.
 #[derive(Debug, Error)]
@@ -89,6 +90,21 @@ pub enum Problem {
     /// An event that cannot follow those before it.
     #[error(transparent)]
     Event(#[from] EventError),
+    /// The same, of a history of another tool.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// A value that is no event, or lacks what events have.
+    #[error("not an event: {0}")]
+    Shape(String),
+    /// The file looks like none of the known formats.
+    #[error("the format is none of the known ones; name it if it is one")]
+    UnknownFormat,
+    /// The file is of a format that is read as a whole, and too long for that.
+    #[error("the file is longer than 2 GiB, and only the native format may be so long")]
+    FileTooLong,
+    /// The file is no text.
+    #[error("not text in UTF-8")]
+    NotText,
 }
 
 /// Something that was lost, though the rest can be used.

@@ -7,6 +7,8 @@ pub(crate) mod replicated;
 
 mod agreement;
 mod atomicity;
+mod models;
+mod objects;
 mod weak_models;
 
 /// How many cases a test of random cases looks at: `usual`, or that times `SPLITBRAIN_TEST_FACTOR`.

@@ -1,0 +1,318 @@
+//! The models that have a name, and the check of a history of calls by one of them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use super::counter::Counter;
+use super::lock::{FencedLock, Lock};
+use super::lower::{BadCall, Named, Part};
+use super::multi_register::MultiRegister;
+use super::queue::{Any, First, Last, Queue};
+use super::register::Register;
+use super::sequence::{KeyValue, ListAppend};
+use super::set::Set;
+use super::{ModelVerdict, check_model, validate};
+use crate::budget::Spent;
+use crate::call::Calls;
+use crate::linearizable::Options;
+
+macro_rules! models {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal $(| $alias:literal)? => $model:ty,)+) => {
+        /// A model by name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum BuiltIn {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl BuiltIn {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Its name, as on the command line.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name $(| $alias)? => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
+            fn check(self, calls: &Calls, options: &Options) -> Result<CallReport, BadCall> {
+                match self {
+                    $(Self::$variant => check_parts::<$model>(calls, options),)+
+                }
+            }
+
+            fn verify(self, calls: &Calls, orders: &[Vec<u32>]) -> Result<Result<(), String>, BadCall> {
+                match self {
+                    $(Self::$variant => verify_parts::<$model>(calls, orders),)+
+                }
+            }
+        }
+    };
+}
+
+models! {
+    /// A register with read and write.
+    Register = "register" => Register,
+    /// A register with read, write and `cas [from to]`.
+    CasRegister = "cas-register" => Register,
+    /// Registers that transactions read and write together.
+    MultiRegister = "multi-register" => MultiRegister,
+    /// Strings by key, with get, put and append.
+    Kv = "kv" => KeyValue,
+    /// A set with add, remove, contains and read.
+    Set = "set" => Set,
+    /// A counter with add, increment, decrement and read.
+    Counter = "counter" => Counter,
+    /// A queue that gives its elements back in any order.
+    Queue = "queue" => Queue<Any>,
+    /// A queue that gives its elements back in the order of their insertion.
+    FifoQueue = "fifo-queue" => Queue<First>,
+    /// A stack with push and pop.
+    Stack = "stack" => Queue<Last>,
+    /// A lock with acquire and release.
+    Lock = "lock" | "mutex" => Lock,
+    /// A lock whose acquisitions return ever greater tokens.
+    FencedLock = "fenced-lock" => FencedLock,
+    /// Lists by key, with append and read.
+    ListAppend = "list-append" => ListAppend,
+}
+
+impl fmt::Display for BuiltIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is no [`BuiltIn`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown model `{0}`; known are {known}", known = BuiltIn::ALL.iter().map(|m| m.name()).collect::<Vec<_>>().join(", "))]
+pub struct UnknownModel(String);
+
+impl FromStr for BuiltIn {
+    type Err = UnknownModel;
+
+    fn from_str(name: &str) -> Result<Self, UnknownModel> {
+        Self::named(name).ok_or_else(|| UnknownModel(name.to_owned()))
+    }
+}
+
+/// What was found on a history of calls. Calls are given by their positions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallReport {
+    /// The verdict.
+    pub verdict: CallVerdict,
+    /// How many objects the history has, which were checked on their own.
+    pub objects: usize,
+}
+
+/// A verdict on a history of calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallVerdict {
+    /// Linearizable: for each object an order of its calls that shows it. [`BuiltIn::verify_orders`] accepts them.
+    Valid(Vec<Vec<u32>>),
+    /// Not linearizable.
+    Invalid(Box<CallsCounterexample>),
+    /// A limit was reached.
+    Unknown {
+        /// Which limit.
+        spent: Spent,
+        /// Objects without a verdict.
+        objects: usize,
+    },
+    /// Two algorithms contradict each other on this object: a bug of this crate.
+    Disagreement(Option<String>),
+}
+
+/// Calls that show that a history is not linearizable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallsCounterexample {
+    /// The object, where there are several.
+    pub object: Option<String>,
+    /// The call that cannot be explained.
+    pub culprit: u32,
+    /// Why, in a sentence or two.
+    pub reason: String,
+    /// The calls that show it, in the order of their invocation.
+    pub calls: Vec<u32>,
+    /// Whether nothing more can be left out of them.
+    pub minimal: bool,
+    /// Whether a second algorithm found the same of these calls alone.
+    pub verified: bool,
+    /// Some of the configurations in which nothing could explain the culprit.
+    pub dead: Vec<DeadConfiguration>,
+}
+
+/// A partial linearization that could not be extended by the culprit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadConfiguration {
+    /// What the object then was.
+    pub state: String,
+    /// The calls in the order that led to it.
+    pub order: Vec<u32>,
+}
+
+/// Checks whether `calls` are linearizable by `model`, each object on its own, within the limits of `options`.
+///
+/// # Errors
+/// If a call is none of the model's.
+pub fn check_calls(calls: &Calls, model: BuiltIn, options: &Options) -> Result<CallReport, BadCall> {
+    let pool = options
+        .threads
+        .map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build());
+    match pool {
+        Some(Ok(pool)) => pool.install(|| model.check(calls, options)),
+        // A pool that cannot be built is no reason to withhold a verdict: the global one serves as well.
+        None | Some(Err(_)) => model.check(calls, options),
+    }
+}
+
+impl BuiltIn {
+    /// Whether these orders, one for each object, are linearizations of `calls`, by [`super::validate()`]; and if not,
+    /// what is wrong.
+    ///
+    /// # Errors
+    /// If a call is none of the model's.
+    pub fn verify_orders(self, calls: &Calls, orders: &[Vec<u32>]) -> Result<Result<(), String>, BadCall> {
+        self.verify(calls, orders)
+    }
+}
+
+fn check_parts<M: Named>(calls: &Calls, options: &Options) -> Result<CallReport, BadCall>
+where
+    M::State: Send,
+    M::Op: Send + Sync,
+{
+    let parts = M::parts(calls)?;
+    let deadline = options.time_limit.map(|limit| Instant::now() + limit);
+    let memory_limit_bytes = options.memory_limit_bytes / rayon::current_num_threads().max(1);
+    // Longest first, so that no long one starts when all others are done.
+    let mut longest: Vec<usize> = (0..parts.len()).collect();
+    longest.sort_by_key(|at| std::cmp::Reverse(parts[*at].ops.len()));
+    let verdicts = longest.par_iter().map(|at| {
+        let options = Options {
+            time_limit: deadline.map(|d| d.saturating_duration_since(Instant::now())),
+            memory_limit_bytes,
+            ..options.clone()
+        };
+        (*at, check_model(&parts[*at].model, &parts[*at].ops, &options))
+    });
+    let mut verdicts: Vec<(usize, ModelVerdict<M::State>)> = verdicts.collect();
+    verdicts.sort_by_key(|(at, _)| *at);
+    Ok(CallReport {
+        objects: parts.len(),
+        verdict: together(calls, &parts, verdicts),
+    })
+}
+
+fn together<M: Named>(
+    calls: &Calls,
+    parts: &[Part<M>],
+    verdicts: Vec<(usize, ModelVerdict<M::State>)>,
+) -> CallVerdict {
+    let mut orders = Vec::new();
+    let (mut undecided, mut limit, mut disagreement) = (0, None, None);
+    let mut best: Option<CallsCounterexample> = None;
+    for (at, verdict) in verdicts {
+        let part = &parts[at];
+        match verdict {
+            ModelVerdict::Linearizable(order) => orders.push(positions(part, &order)),
+            ModelVerdict::NotLinearizable(stuck) => {
+                let found = counterexample(calls, part, &stuck);
+                let rank = |c: &CallsCounterexample| (c.calls.len(), c.culprit);
+                if best.as_ref().is_none_or(|best| rank(&found) < rank(best)) {
+                    best = Some(found);
+                }
+            }
+            ModelVerdict::Unknown(spent) => {
+                undecided += 1;
+                limit = Some(spent);
+            }
+            ModelVerdict::Disagreement => disagreement = Some(part.label.clone()),
+        }
+    }
+    match (best, disagreement, limit) {
+        (Some(best), ..) => CallVerdict::Invalid(Box::new(best)),
+        (None, Some(object), _) => CallVerdict::Disagreement(object),
+        (None, None, Some(spent)) => CallVerdict::Unknown {
+            spent,
+            objects: undecided,
+        },
+        (None, None, None) => CallVerdict::Valid(orders),
+    }
+}
+
+fn positions<M: Named>(part: &Part<M>, ops: &[u32]) -> Vec<u32> {
+    ops.iter().map(|op| part.calls[*op as usize]).collect()
+}
+
+fn counterexample<M: Named>(
+    calls: &Calls,
+    part: &Part<M>,
+    stuck: &super::Stuck<M::State>,
+) -> CallsCounterexample {
+    let dead: Vec<DeadConfiguration> = (stuck.dead.iter())
+        .map(|(state, order)| DeadConfiguration {
+            state: part.model.show(state),
+            order: positions(part, order),
+        })
+        .collect();
+    let culprit = part.calls[stuck.culprit as usize];
+    let call = &calls.calls[culprit as usize];
+    let of = part.label.as_ref().filter(|_| call.key.is_none());
+    let of = of.map_or(String::new(), |label| format!(" of {label}"));
+    let state = dead.first().map_or(String::new(), |dead| {
+        format!(
+            ": one that explains all that had returned before leaves {}, and nothing under way leads from there to this answer",
+            dead.state
+        )
+    });
+    CallsCounterexample {
+        object: part.label.clone(),
+        culprit,
+        reason: format!(
+            "no order of the ops explains process {}'s `{call}`{of}{state}",
+            call.process
+        ),
+        calls: positions(part, &stuck.ops),
+        minimal: stuck.minimal,
+        verified: stuck.verified,
+        dead,
+    }
+}
+
+fn verify_parts<M: Named>(calls: &Calls, orders: &[Vec<u32>]) -> Result<Result<(), String>, BadCall> {
+    let parts = M::parts(calls)?;
+    if parts.len() != orders.len() {
+        return Ok(Err(format!(
+            "it has {} orders for {} objects",
+            orders.len(),
+            parts.len()
+        )));
+    }
+    for (part, order) in parts.iter().zip(orders) {
+        let of = part.label.as_deref().unwrap_or("the object");
+        let mut order_of_ops = Vec::with_capacity(order.len());
+        for call in order {
+            match part.calls.binary_search(call) {
+                Ok(op) => order_of_ops.push(op as u32),
+                Err(_) => return Ok(Err(format!("call {call} is none of {of}"))),
+            }
+        }
+        if let Err(flaw) = validate(&part.model, &part.ops, &order_of_ops) {
+            return Ok(Err(format!("{of}: {flaw}")));
+        }
+    }
+    Ok(Ok(()))
+}

@@ -1,0 +1,117 @@
+//! Checks histories of a model by the frontier search.
+
+use std::time::Instant;
+
+use super::interned::Interned;
+use super::shrink::shrink;
+use super::{Model, TimedOp};
+use crate::budget::{Budget, Spent};
+use crate::frontier;
+use crate::linearizable::Options;
+use crate::lower::NEVER;
+
+/// A verdict on a history of a model. Ops are given by their positions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelVerdict<S> {
+    /// There is a linearization: this one, which [`super::validate()`] accepts.
+    Linearizable(Vec<u32>),
+    /// There is none.
+    NotLinearizable(Stuck<S>),
+    /// A limit was reached.
+    Unknown(Spent),
+    /// Two algorithms contradict each other on what should be a counterexample: a bug of this crate, or a model whose
+    /// `is_pure` or `group` is wrong.
+    Disagreement,
+}
+
+/// Why there is no linearization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck<S> {
+    /// No order of the ops explains the history until the return of this op.
+    pub culprit: u32,
+    /// What the object may have been by then, each with the order of ops that leads to it; a few of all.
+    pub dead: Vec<(S, Vec<u32>)>,
+    /// Ops that admit no linearization even alone, in the order of their invocation.
+    pub ops: Vec<u32>,
+    /// Whether none of them can be left out by the rules of [`Model::group`].
+    pub minimal: bool,
+    /// Whether a second algorithm found the same of them; `false` where that took too much time or memory.
+    pub verified: bool,
+}
+
+impl<S> ModelVerdict<S> {
+    /// Whether there is a linearization.
+    #[must_use]
+    pub fn is_linearizable(&self) -> bool {
+        matches!(self, Self::Linearizable(_))
+    }
+
+    /// What shows that there is none.
+    #[must_use]
+    pub fn stuck(&self) -> Option<&Stuck<S>> {
+        match self {
+            Self::NotLinearizable(stuck) => Some(stuck),
+            _ => None,
+        }
+    }
+}
+
+/// Checks whether `ops` have a linearization by `model`, within the limits of time and memory of `options`.
+#[must_use]
+pub fn check_model<M: Model>(model: &M, ops: &[TimedOp<M::Op>], options: &Options) -> ModelVerdict<M::State> {
+    let deadline = options.time_limit.map(|limit| Instant::now() + limit);
+    let budget = Budget::new(deadline, options.memory_limit_bytes);
+    match search(model, ops, &budget, true) {
+        Err(spent) => ModelVerdict::Unknown(spent),
+        Ok(Found::Linearizable(order)) => ModelVerdict::Linearizable(order),
+        Ok(Found::Stuck { culprit, dead }) => {
+            let Some(shrunk) = shrink(model, ops, culprit, options.shrink_time_limit) else {
+                return ModelVerdict::Disagreement;
+            };
+            ModelVerdict::NotLinearizable(Stuck {
+                culprit,
+                dead,
+                ops: shrunk.ops,
+                minimal: shrunk.minimal,
+                verified: shrunk.verified,
+            })
+        }
+    }
+}
+
+/// What a search found; ops by their positions.
+pub(super) enum Found<S> {
+    Linearizable(Vec<u32>),
+    Stuck { culprit: u32, dead: Vec<(S, Vec<u32>)> },
+}
+
+/// Searches for a linearization. With `trace` it tells orders.
+pub(super) fn search<M: Model>(
+    model: &M,
+    ops: &[TimedOp<M::Op>],
+    budget: &Budget,
+    trace: bool,
+) -> Result<Found<M::State>, Spent> {
+    let (interned, numbers) = Interned::new(model, ops.iter().map(|op| &op.op));
+    let mut timed: Vec<frontier::TimedOp<u32>> = (0..)
+        .zip(ops.iter().zip(numbers))
+        .map(|(tag, (op, number))| frontier::TimedOp {
+            op: number,
+            start: op.start_ns.min(NEVER - 1),
+            end: op.end_ns.map_or(NEVER, |end| end.clamp(op.start_ns, NEVER - 1)),
+            tag,
+        })
+        // A pure op that need not have happened demands nothing.
+        .filter(|op| op.end != NEVER || !frontier::Model::is_pure(&interned, op.op))
+        .collect();
+    timed.sort_by_key(|op| op.start);
+    Ok(match frontier::search(&interned, &timed, budget, trace)? {
+        frontier::Answer::Linearizable(order) => Found::Linearizable(order),
+        frontier::Answer::Stuck(stuck) => Found::Stuck {
+            culprit: stuck.culprit,
+            dead: (stuck.dead.into_iter())
+                .map(|(state, order)| (interned.state(state), order))
+                .collect(),
+        },
+    })
+}
