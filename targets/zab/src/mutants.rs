@@ -33,6 +33,8 @@ pub enum Mutant {
     SyncWithoutFlush,
     /// A client that saw more elsewhere is let in.
     SessionWithoutZxidCheck,
+    /// Followers apply what they have logged, before it is committed.
+    ApplyBeforeCommit,
 }
 
 /// What a planted bug breaks, and how it shows.
@@ -128,6 +130,12 @@ pub const MUTANTS: &[MutantInfo] = &[
         name: "session-without-zxid-check",
         breaks: "a server refuses a client that has seen a later zxid than it has applied (ZooKeeper's sessions)",
         anomaly: "a session that went backward",
+    },
+    MutantInfo {
+        mutant: Mutant::ApplyBeforeCommit,
+        name: "apply-before-commit",
+        breaks: "a follower delivers what its leader has committed, and no mere proposal (DSN paper, phase 3)",
+        anomaly: "a read of a write that never was, nodes that disagree",
     },
 ];
 
