@@ -69,7 +69,7 @@ pub(crate) const MUTANTS: &[MutantInfo] = &[
     processes(Mutant::SnapLosesProposals, "partition", FREQUENT_SNAPSHOTS),
     processes(Mutant::SyncWithoutFlush, "none", STRICT_SYNC),
     processes(Mutant::SessionWithoutZxidCheck, "partition", MOVING_CLIENTS),
-    processes(Mutant::ApplyBeforeCommit, "partition", &[]),
+    processes(Mutant::AnswerBeforeCommit, "partition", MANY_KEYS),
 ];
 
 #[cfg(test)]

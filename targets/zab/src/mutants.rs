@@ -33,8 +33,8 @@ pub enum Mutant {
     SyncWithoutFlush,
     /// A client that saw more elsewhere is let in.
     SessionWithoutZxidCheck,
-    /// Followers apply what they have logged, before it is committed.
-    ApplyBeforeCommit,
+    /// The leader applies and answers what it has logged, before a quorum has.
+    AnswerBeforeCommit,
 }
 
 /// What a planted bug breaks, and how it shows.
@@ -132,10 +132,10 @@ pub const MUTANTS: &[MutantInfo] = &[
         anomaly: "a session that went backward",
     },
     MutantInfo {
-        mutant: Mutant::ApplyBeforeCommit,
-        name: "apply-before-commit",
-        breaks: "a follower delivers what its leader has committed, and no mere proposal (DSN paper, phase 3)",
-        anomaly: "a read of a write that never was, nodes that disagree",
+        mutant: Mutant::AnswerBeforeCommit,
+        name: "answer-before-commit",
+        breaks: "a leader delivers a proposal once a quorum has acknowledged it (DSN paper, phase 3)",
+        anomaly: "lost write, nodes that disagree",
     },
 ];
 

@@ -268,7 +268,7 @@ impl Zab {
     /// that snapshots hold nothing that a crash could take from the log.
     pub(crate) fn apply_committed(&mut self) {
         let durable = self.durable.marks().last;
-        let limit = match self.is(Mutant::ApplyBeforeCommit) && matches!(self.state, State::Learning(_)) {
+        let limit = match self.is(Mutant::AnswerBeforeCommit) && matches!(self.state, State::Leading(_)) {
             true => durable,
             false => self.committed.min(durable),
         };

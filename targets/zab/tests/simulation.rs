@@ -124,7 +124,7 @@ fn planted_bugs_break_an_invariant() {
         Mutant::ObserversCounted,
         Mutant::DiffSkipsOne,
         Mutant::SnapLosesProposals,
-        Mutant::ApplyBeforeCommit,
+        Mutant::AnswerBeforeCommit,
     ];
     let config = SimConfig {
         observers: 2,
