@@ -68,6 +68,7 @@ fn planted_bugs_are_caught() {
                 "diff-skips-one",
                 "snap-loses-proposals",
                 "session-without-zxid-check",
+                "answer-before-commit",
             ],
         ),
     ];

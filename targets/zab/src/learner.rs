@@ -119,7 +119,6 @@ impl Zab {
                 zxid,
                 position,
                 piece,
-                ..
             } => self.on_snap(zxid, position, &piece),
             Packet::Proposal(txn) => self.on_proposal(txn),
             Packet::NewLeader { epoch } => self.on_new_leader(epoch),

@@ -224,8 +224,6 @@ pub enum Packet {
         position: u64,
         /// The next bytes of it.
         piece: Vec<u8>,
-        /// Whether these are the last.
-        done: bool,
     },
     /// Leader: log this, and answer when it is durable.
     Proposal(Txn),

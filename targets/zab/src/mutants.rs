@@ -33,6 +33,8 @@ pub enum Mutant {
     SyncWithoutFlush,
     /// A client that saw more elsewhere is let in.
     SessionWithoutZxidCheck,
+    /// The leader applies and answers what it has logged, before a quorum has.
+    AnswerBeforeCommit,
 }
 
 /// What a planted bug breaks, and how it shows.
@@ -128,6 +130,12 @@ pub const MUTANTS: &[MutantInfo] = &[
         name: "session-without-zxid-check",
         breaks: "a server refuses a client that has seen a later zxid than it has applied (ZooKeeper's sessions)",
         anomaly: "a session that went backward",
+    },
+    MutantInfo {
+        mutant: Mutant::AnswerBeforeCommit,
+        name: "answer-before-commit",
+        breaks: "a leader delivers a proposal once a quorum has acknowledged it (DSN paper, phase 3)",
+        anomaly: "lost write, nodes that disagree",
     },
 ];
 

@@ -7,7 +7,8 @@ use crate::mutants::Mutant;
 pub struct Options {
     /// ZooKeeper's unit of time (`tickTime`). A leader pings twice a tick.
     pub tick_us: u64,
-    /// How many ticks a new leader and its learners may take until a quorum is synchronized.
+    /// How many ticks a new leader and its learners may take until a quorum is synchronized, beyond the waits of the
+    /// election.
     pub init_limit_ticks: u64,
     /// A leader that has heard from no quorum for so many ticks steps down; a learner not heard from for so long is
     /// forgotten.
@@ -54,8 +55,10 @@ impl Default for Options {
 }
 
 impl Options {
+    /// From an election to a synchronized quorum. Others may still be waiting for a better vote, which the voice of
+    /// one who gives up too soon would be: they would wait anew, and the next round would end alike.
     pub(crate) fn init_limit_us(&self) -> u64 {
-        self.tick_us.saturating_mul(self.init_limit_ticks)
+        self.tick_us.saturating_mul(self.init_limit_ticks) + 2 * self.election_wait_us
     }
 
     pub(crate) fn sync_limit_us(&self) -> u64 {

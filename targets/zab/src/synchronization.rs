@@ -103,16 +103,18 @@ impl Zab {
             .log
             .snapshot()
             .expect("what is gone from the log is in a snapshot");
-        let pieces = snapshot.data.chunks(self.options.snapshot_piece_bytes);
-        let count = pieces.len();
-        let packet = |(at, piece): (usize, &[u8])| Packet::Snap {
+        let packet = |piece: &[u8]| Packet::Snap {
             zxid: snapshot.zxid,
             position: snapshot.position,
             piece: piece.to_vec(),
-            done: at + 1 == count,
         };
+        // A state may be empty, and its snapshot still replaces the log.
+        let (first, rest) = snapshot
+            .data
+            .split_at(self.options.snapshot_piece_bytes.min(snapshot.data.len()));
+        let rest = rest.chunks(self.options.snapshot_piece_bytes);
         Plan {
-            packets: pieces.enumerate().map(packet).collect(),
+            packets: std::iter::once(first).chain(rest).map(packet).collect(),
             sent: snapshot.position,
         }
     }

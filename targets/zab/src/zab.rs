@@ -267,7 +267,11 @@ impl Zab {
     /// Applies what is committed, and serves the reads that waited for it. Only what is durable here is applied, so
     /// that snapshots hold nothing that a crash could take from the log.
     pub(crate) fn apply_committed(&mut self) {
-        let limit = self.committed.min(self.durable.marks().last);
+        let durable = self.durable.marks().last;
+        let limit = match self.is(Mutant::AnswerBeforeCommit) && matches!(self.state, State::Leading(_)) {
+            true => durable,
+            false => self.committed.min(durable),
+        };
         loop {
             let position = self.applied_position + 1;
             let next = |position| self.log.get(position).filter(|txn| txn.zxid <= limit).cloned();

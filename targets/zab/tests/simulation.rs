@@ -113,7 +113,7 @@ fn the_same_seed_gives_the_same_trace() {
 /// The other bugs change what clients see, and no log: the harness looks for them with a checked history.
 #[test]
 fn planted_bugs_break_an_invariant() {
-    const SEEN: [Mutant; 10] = [
+    const SEEN: [Mutant; 11] = [
         Mutant::CurrentEpochNotPersisted,
         Mutant::AcceptedEpochNotPersisted,
         Mutant::TruncIgnored,
@@ -124,6 +124,7 @@ fn planted_bugs_break_an_invariant() {
         Mutant::ObserversCounted,
         Mutant::DiffSkipsOne,
         Mutant::SnapLosesProposals,
+        Mutant::AnswerBeforeCommit,
     ];
     let config = SimConfig {
         observers: 2,

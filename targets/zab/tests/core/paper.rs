@@ -199,3 +199,24 @@ fn a_restarted_server_serves_nobody_before_it_is_where_it_was() {
     let after = cluster.read(n(1), ReadMode::Local, "x");
     assert_eq!(cluster.result(after), "x=1");
 }
+
+/// DSN paper, phase 2: a history of which nothing is left but a snapshot is taken over, too; the state may be empty.
+#[test]
+fn phase_2_an_empty_snapshot_replaces_the_log() {
+    let options = Options {
+        snapshot_threshold_txns: 2,
+        snapshot_trailing_txns: 0,
+        ..Options::default()
+    };
+    let mut cluster = Cluster::new(3, 0, options);
+    cluster.run_ms(1_000);
+    cluster.crash(n(1), 0);
+    for _ in 0..4 {
+        cluster.read(n(3), ReadMode::Quorum, "x");
+        cluster.deliver();
+    }
+    cluster.start(n(1));
+    cluster.run_ms(1_000);
+    assert_eq!(cluster.status(n(1)).last, cluster.status(n(3)).last);
+    assert_eq!(cluster.status(n(1)).applied, cluster.status(n(3)).applied);
+}

@@ -40,12 +40,7 @@ fn packet(packet: &Packet) -> String {
         },
         Packet::Diff { zxid } => format!("Diff to {zxid}"),
         Packet::Trunc { zxid } => format!("Trunc to {zxid}"),
-        Packet::Snap {
-            zxid, piece, done, ..
-        } => {
-            let more = if *done { "" } else { " ..." };
-            format!("Snap {zxid} \"{}\"{more}", text(piece))
-        }
+        Packet::Snap { zxid, piece, .. } => format!("Snap {zxid} \"{}\"", text(piece)),
         Packet::Proposal(txn) => format!("Proposal {}", self::txn(txn)),
         Packet::NewLeader { epoch } => format!("NewLeader epoch {}", epoch.0),
         Packet::Ack { zxid } => format!("Ack {zxid}"),
