@@ -146,7 +146,7 @@ pub(crate) fn apply(model: BuiltIn, object: &Object, f: &str, argument: &Datum) 
             _ => Vec::new(),
         },
         (BuiltIn::FencedLock, f) => {
-            // So low that a token which nobody was told of can come before any.
+            // Below where the samples start: a token that nobody was told of can come before theirs.
             let token = held.as_int().unwrap_or(-20);
             // Held while the token is marked as such.
             let is_held = object.contains_key(&Datum::Bool(true));

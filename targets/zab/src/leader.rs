@@ -280,13 +280,17 @@ impl Zab {
         self.commit(last);
     }
 
-    /// Learners that have the history of an established leader may serve.
+    /// Learners that have the history of an established leader may serve. What is committed goes before that word: an
+    /// observer is told of no commit whose transaction is still to come.
     fn admit_learners(&mut self) {
         let committed = self.committed;
         let Some(leading) = self.leading() else { return };
-        if leading.phase != Phase::Broadcast {
+        let waiting = |learner: &LearnerHandler| learner.stage == HandlerStage::HistoryAcked;
+        if leading.phase != Phase::Broadcast || !leading.learners.values().any(waiting) {
             return;
         }
+        self.feed_learners();
+        let Some(leading) = self.leading() else { return };
         for learner in leading.learners.values_mut() {
             if learner.stage == HandlerStage::HistoryAcked {
                 learner.stage = HandlerStage::UpToDate;
