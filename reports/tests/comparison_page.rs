@@ -134,6 +134,7 @@ fn comparison() -> Comparison {
             updates: vec![Updates {
                 contestant: "raft".into(),
                 acknowledged: 12_345,
+                ok_cas: 1,
                 lost: 0,
                 lost_reason: None,
                 latency_ms: LatencyMs::default(),

@@ -142,7 +142,8 @@ impl Caller for NodeSession {
         if let Some(Version(seen)) = answer.version {
             self.last_seen = self.last_seen.max(WireVersion(seen));
         }
-        let refused = completion.error.is_some_and(|code| REFUSALS.contains(&code));
+        let out = self.conn.is_none();
+        let refused = out || completion.error.is_some_and(|code| REFUSALS.contains(&code));
         let lost = self.give_up(&completion);
         let moved = self.move_on(refused || lost);
         Called {

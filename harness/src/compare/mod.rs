@@ -5,7 +5,7 @@
 //! exit 2        a child of this program, kept in a store within the folder         by row   files    stdout
 //! ```
 //!
-//! Runs are paired: those of one seed and shape have the same schedule of faults, the same draws of requests, and the
+//! Runs are paired: those of one seed and shape have the same schedule of faults, the same mix of requests, and the
 //! same number of clients. A comparison decides no verdict: the worst of its runs is its own.
 
 mod available;
@@ -160,8 +160,15 @@ impl<'a> Field<'a> {
         let left = RunFolder::open(&path)?;
         let report = self.relative(&left);
         let pool = &mut self.pools[planned.shape][planned.entrant];
-        pool.add(&planned.test, usize::from(voters), &left, &results, &report)?;
-        describe(&mut run, &results, report);
+        describe(&mut run, &results, report.clone());
+        if let Err(failure) = pool.add(&planned.test, usize::from(voters), &left, &results, &report) {
+            // The other runs are worth something without this one.
+            run.verdict = RunVerdict::HarnessError;
+            run.reason = failure.to_string();
+            output::note(&run.reason);
+            self.runs.push(run);
+            return Ok(());
+        }
         // Those that claim linearizability are also judged together, which has no row of its own.
         let modes = planned.test.read_modes.len();
         for claim in results.claims.iter().skip(modes) {

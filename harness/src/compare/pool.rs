@@ -33,6 +33,7 @@ pub(super) struct Pool {
     /// Of reads by read mode, and last of updates.
     latencies: Latencies,
     updates: Counts,
+    ok_cas: u64,
     lost: Lost,
 }
 
@@ -65,6 +66,7 @@ impl Pool {
             modes: (0..modes).map(|_| ModePool::default()).collect(),
             latencies: Latencies::new(modes + 1),
             updates: Counts::default(),
+            ok_cas: 0,
             lost: Lost::default(),
         }
     }
@@ -131,6 +133,7 @@ impl Pool {
                 (Action::Read, None) => continue,
                 _ => self.modes.len(),
             };
+            self.ok_cas += u64::from(matches!(op.action, Action::Cas { .. }));
             self.latencies
                 .record(Some(kind), op.invoked_ns, op.invoked_ns, op.end_ns());
         }
@@ -151,6 +154,7 @@ impl Pool {
     pub(super) fn updates(&self) -> Updates {
         Updates {
             contestant: self.label.clone(),
+            ok_cas: self.ok_cas,
             acknowledged: self.lost.acknowledged,
             lost: self.lost.lost,
             lost_reason: self.lost.reason.clone(),

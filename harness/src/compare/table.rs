@@ -100,7 +100,12 @@ fn of_updates(updates: &Updates) -> String {
     } = updates;
     let availability = &updates.availability;
     let mut text = format!(
-        "{contestant}: {acknowledged} writes and cas acknowledged, {lost} lost; answered with a quorum {}, without {}",
+        "{contestant}: {acknowledged} writes and cas acknowledged, {}; answered with a quorum {}, without {}",
+        match (updates.ok_cas, lost) {
+            (0, 0) => "losses not measured without cas".to_owned(),
+            (_, 0) => "none shown to be lost".to_owned(),
+            (_, lost) => format!("at least {lost} lost"),
+        },
         share(availability.with_quorum),
         share(availability.without_quorum)
     );
@@ -196,6 +201,7 @@ mod tests {
         let updates = Updates {
             contestant: "raft B".into(),
             acknowledged: 5,
+            ok_cas: 1,
             lost: 0,
             lost_reason: None,
             latency_ms: LatencyMs::default(),
@@ -244,8 +250,8 @@ read mode                     strongest held        stale/M   worst   maj  min
 ✓ raft B/follower-read-index  linearizable           120635  4799ms  100%  99%
 ✓ raft B/leader-local         monotonic-per-leader   120635  4799ms  100%  99%
 
-raft B: 5 writes and cas acknowledged, 0 lost; answered with a quorum –, without
-–
+raft B: 5 writes and cas acknowledged, none shown to be lost; answered with a
+quorum –, without –
 ";
         let text = plain(80);
         assert!(text.starts_with(expected), "{text}");

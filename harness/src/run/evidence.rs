@@ -131,6 +131,9 @@ fn quorum_survives(fault: &Fault, voters: usize, observers: usize) -> bool {
     };
     match (fault.kind.as_str(), fault.variant.as_str()) {
         ("partition", "one" | "isolated-leader") => is_majority(voters.saturating_sub(1)),
+        // With observers among the nodes, voters may be divided otherwise; but of an odd number, one part of two has
+        // more than half, and a bridge is seen by both.
+        ("partition", "halves" | "one-way" | "bridge") if observers > 0 => voters % 2 == 1,
         // A majority of all nodes need not be one of the voters.
         ("partition", _) if observers > 0 => false,
         ("partition", "halves" | "one-way") => is_majority(voters.div_ceil(2)),

@@ -100,7 +100,7 @@ pub fn verdict(history: &History, model: Consistency, time_limit: Duration) -> V
     check_consistency(history, model, &options(time_limit))
 }
 
-/// The strongest model that certainly holds, where `model` has the given verdict.
+/// The strongest model that holds, if that can be told, where `model` has the given verdict.
 pub(super) fn strongest(
     history: &History,
     model: Consistency,
@@ -112,14 +112,19 @@ pub(super) fn strongest(
         shrink_time_limit: Duration::ZERO,
         ..options(time_limit)
     };
-    let holds = |candidate: &Consistency| {
-        if *candidate == model {
-            verdict.is_valid()
-        } else {
-            check_consistency(history, *candidate, &options).is_valid()
+    for candidate in Consistency::ALL {
+        let found = match candidate == model {
+            true => claim_verdict(verdict),
+            false => claim_verdict(&check_consistency(history, candidate, &options)),
+        };
+        match found {
+            ClaimVerdict::Valid => return Some(candidate),
+            // A stronger one may have held: which is the strongest is then not known.
+            ClaimVerdict::Unknown => return None,
+            ClaimVerdict::Invalid => {}
         }
-    };
-    Consistency::ALL.into_iter().find(holds)
+    }
+    None
 }
 
 fn options(time_limit: Duration) -> Options {

@@ -35,6 +35,7 @@ pub(super) struct SimClients<M> {
     clients: Vec<Client>,
     layout: Layout,
     moves: bool,
+    has_sessions: bool,
     builder: HistoryBuilder,
     last_ns: u64,
 }
@@ -71,6 +72,7 @@ impl<M> SimClients<M> {
             clients: places.into_iter().enumerate().map(client).collect(),
             layout,
             moves: workbench.moves,
+            has_sessions: workbench.has_sessions,
             builder: HistoryBuilder::new(&header),
             last_ns: 0,
         }
@@ -126,7 +128,7 @@ impl<M: Copy> Clients<M> for SimClients<M> {
 
     fn last_seen(&self, thread: usize) -> Option<splitbrain_consensus::Version> {
         let seen = splitbrain_consensus::Version(self.clients[thread].last_seen);
-        self.moves.then_some(seen)
+        self.has_sessions.then_some(seen)
     }
 
     fn invoke(&mut self, thread: usize, now_us: u64) -> ClientRequest<M> {

@@ -66,10 +66,14 @@ pub(super) fn text(campaign: &Campaign, finding: &Finding, width: usize) -> Stri
         .wanted
         .nodes
         .map_or("3 or 5".to_owned(), |nodes| nodes.to_string());
+    let observers = match campaign.wanted.observers {
+        None | Some(0) => String::new(),
+        Some(observers) => format!(" and {}", output::plural(u64::from(observers), "observer")),
+    };
     let speed = finding.virtual_seconds / finding.worker_seconds.max(1e-9);
     let _ = writeln!(
         text,
-        "{target}: {}, {nodes} nodes, {} faults, {} elections, {} answers",
+        "{target}: {}, {nodes} nodes{observers}, {} faults, {} elections, {} answers",
         output::plural(finding.seeds, "seed"),
         finding.faults,
         finding.elections,

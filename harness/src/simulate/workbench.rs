@@ -62,6 +62,8 @@ pub(super) struct Workbench {
     pub(super) observers: u16,
     /// Whether clients move from node to node.
     pub(super) moves: bool,
+    /// Whether clients have sessions, which go on where they connect anew.
+    pub(super) has_sessions: bool,
     pub(super) read_modes: Vec<&'static ReadModeInfo>,
     pub(super) workload: &'static Workload,
     pub(super) mix: Mix,
@@ -112,6 +114,7 @@ impl Workbench {
             nodes,
             observers,
             moves,
+            has_sessions: system.has_sessions(),
             read_modes,
             workload,
             mix,

@@ -122,6 +122,9 @@ pub struct Updates {
     pub contestant: String,
     /// Updates that were acknowledged.
     pub acknowledged: u64,
+    /// How many of them were cas. Losses show by what a later cas found: without any, none can.
+    #[serde(default)]
+    pub ok_cas: u64,
     /// Acknowledged updates that are proven to have been lost: a later cas found an older value, or another update
     /// took their place in the system's order. A lower bound.
     pub lost: u64,

@@ -42,6 +42,8 @@ pub(crate) struct Outbox {
     id: u64,
     lines: Mutex<Vec<u8>>,
     filled: Notify,
+    /// How many requests were answered by the core and its host; those that were rejected before do not count.
+    served: AtomicU64,
 }
 
 impl Outbox {
@@ -52,6 +54,7 @@ impl Outbox {
             id,
             lines: Mutex::new(Vec::new()),
             filled: Notify::new(),
+            served: AtomicU64::new(0),
         }
     }
 
@@ -103,6 +106,7 @@ impl ReplyTo {
 
     /// Answers the request.
     pub(crate) fn reply(&self, me: NodeId, served: Served, body: ReplyBody) {
+        self.outbox.served.fetch_add(1, Ordering::Relaxed);
         self.outbox.reply(
             me,
             &self.client,
@@ -137,7 +141,7 @@ pub(crate) async fn accept_clients<P: Hosted + 'static>(
                 me,
                 outbox: Arc::new(Outbox::new()),
                 client: Arc::from(""),
-                is_serving: false,
+                handed: 0,
             };
             if let Err(error) = connection.serve(stream, &inputs).await {
                 tracing::debug!(%addr, "lost the connection of a client: {error}");
@@ -152,8 +156,8 @@ struct Connection {
     outbox: Arc<Outbox>,
     /// The name under which the last request came.
     client: Arc<str>,
-    /// Whether a request of a session is in the core's hands: those behind it wait.
-    is_serving: bool,
+    /// How many requests were handed to the core.
+    handed: u64,
 }
 
 impl Connection {
@@ -175,11 +179,10 @@ impl Connection {
                     if let Err(error) = writer.write_all(&replies).await {
                         break Err(error);
                     }
-                    // Every request has one reply, so in a session this is the one that the next waited for.
-                    self.is_serving = false;
+                    // It may be the reply that the next request of a session waited for.
                     self.take_lines(&mut lines, inputs).await;
                 }
-                read = reader.read_buf(lines.spare()), if !self.is_serving => match read {
+                read = reader.read_buf(lines.spare()), if !self.is_serving::<P>() => match read {
                     Ok(0) => break Ok(()),
                     Ok(_) => self.take_lines(&mut lines, inputs).await,
                     Err(error) => break Err(error),
@@ -191,13 +194,18 @@ impl Connection {
         ended
     }
 
+    /// Whether a request of a session is in the core's hands: those behind it wait. Every request has one reply.
+    fn is_serving<P: Hosted>(&self) -> bool {
+        P::HAS_SESSIONS && self.outbox.served.load(Ordering::Relaxed) < self.handed
+    }
+
     async fn take_lines<P: Hosted>(&mut self, lines: &mut LineBuffer, inputs: &mpsc::Sender<Input<P>>) {
-        while !self.is_serving
+        while !self.is_serving::<P>()
             && let Some(line) = lines.next_line()
         {
             match self.take_line::<P>(line) {
                 Ok((reply_to, request)) => {
-                    self.is_serving = P::HAS_SESSIONS;
+                    self.handed += 1;
                     // A send that fails finds the node stopping: the client sees its connection close.
                     let _ = inputs.send(Input::Client { reply_to, request }).await;
                 }
