@@ -17,7 +17,7 @@ use super::set::Set;
 use super::{ModelVerdict, check_model, validate};
 use crate::budget::Spent;
 use crate::call::{Call, Calls, Datum};
-use crate::linearizable::Options;
+use crate::linearizable::{Options, is_worth_threads};
 
 macro_rules! models {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal $(| $alias:literal)? => $model:ty,)+) => {
@@ -261,19 +261,28 @@ where
 {
     let parts = M::parts(calls)?;
     let deadline = options.time_limit.map(|limit| Instant::now() + limit);
-    let memory_limit_bytes = options.memory_limit_bytes / rayon::current_num_threads().max(1);
+    let in_parallel = is_worth_threads(parts.len(), calls.calls.len());
+    let threads = match in_parallel {
+        true => rayon::current_num_threads().max(1),
+        // Asking for their number would start them.
+        false => 1,
+    };
     // Longest first, so that no long one starts when all others are done.
     let mut longest: Vec<usize> = (0..parts.len()).collect();
     longest.sort_by_key(|at| std::cmp::Reverse(parts[*at].ops.len()));
-    let verdicts = longest.par_iter().map(|at| {
+    let check_part = |at: &usize| {
         let options = Options {
             time_limit: deadline.map(|d| d.saturating_duration_since(Instant::now())),
-            memory_limit_bytes,
+            memory_limit_bytes: options.memory_limit_bytes / threads,
             ..options.clone()
         };
         (*at, check_model(&parts[*at].model, &parts[*at].ops, &options))
-    });
-    let mut verdicts: Vec<(usize, ModelVerdict<M::State>)> = verdicts.collect();
+    };
+    let mut verdicts: Vec<(usize, ModelVerdict<M::State>)> = if in_parallel {
+        longest.par_iter().map(check_part).collect()
+    } else {
+        longest.iter().map(check_part).collect()
+    };
     verdicts.sort_by_key(|(at, _)| *at);
     Ok(CallReport {
         objects: parts.len(),
