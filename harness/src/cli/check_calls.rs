@@ -154,8 +154,7 @@ fn counterexample(calls: &Calls, found: &CallsCounterexample) -> Counterexample 
             end_ns: call.end_ns(),
             culprit: *at == found.culprit,
             // What had not returned when the culprit did may yet happen.
-            counts_as: (call.end_ns() > end && call.end_ns().is_some())
-                .then(|| "an op that has not returned".to_owned()),
+            counts_as: (call.end_ns() > end && call.end_ns().is_some()).then(|| "pending".to_owned()),
         }
     };
     Counterexample {
