@@ -19,6 +19,8 @@
 //! ```
 //!
 //! - [`history`]: ops, events, and the native file format.
+//! - [`call`] and [`codec`]: histories of objects of any kind, and the formats of other tools.
+//! - [`model`]: whether such a history is linearizable by a model, one of a dozen by name or one's own.
 //! - [`linearizable`]: is each key a linearizable register? By zones where values are unique, in O(n log n); by a
 //!   search with a budget elsewhere. A verdict is `Valid`, `Invalid` with a counterexample, or `Unknown`.
 //! - [`counterexample`]: the few ops that show a violation, what kind it is, and why, in prose.

@@ -169,17 +169,24 @@ pub fn check_linearizable(history: &History, options: &Options) -> Report {
 
 fn check(history: &History, options: &Options) -> Report {
     let deadline = options.time_limit.map(|limit| Instant::now() + limit);
-    let memory_bytes = options.memory_limit_bytes / rayon::current_num_threads().max(1);
     let mut keys = split(history);
+    let threads = match is_worth_threads(keys.len(), history.ops.len()) {
+        true => rayon::current_num_threads().max(1),
+        // Asking for their number would start them.
+        false => 1,
+    };
+    let memory_bytes = options.memory_limit_bytes / threads;
     // Longest first, so that no long key starts when all others are done.
     keys.sort_by_key(|key| std::cmp::Reverse(key.ops.len()));
-    let mut decided: Vec<(KeyOps, Algorithm, Decision)> = keys
-        .into_par_iter()
-        .map(|key| {
-            let (algorithm, decision) = decide(&key, &Budget::new(deadline, memory_bytes));
-            (key, algorithm, decision)
-        })
-        .collect();
+    let decide_key = |key: KeyOps| {
+        let (algorithm, decision) = decide(&key, &Budget::new(deadline, memory_bytes));
+        (key, algorithm, decision)
+    };
+    let mut decided: Vec<(KeyOps, Algorithm, Decision)> = if is_worth_threads(keys.len(), history.ops.len()) {
+        keys.into_par_iter().map(decide_key).collect()
+    } else {
+        keys.into_iter().map(decide_key).collect()
+    };
     decided.sort_by_key(|(key, ..)| key.key);
     let reports = decided.iter().map(|(key, algorithm, decision)| KeyReport {
         key: key.key,
@@ -191,6 +198,14 @@ fn check(history: &History, options: &Options) -> Report {
         keys: reports.collect(),
         verdict: verdict(history, &decided, options),
     }
+}
+
+/// Below so many ops waking a thread takes longer than the check.
+const THREADED_OPS_MIN: usize = 4096;
+
+/// Whether objects are better checked in parallel: not one alone, nor a handful of ops.
+pub(crate) fn is_worth_threads(objects: usize, ops: usize) -> bool {
+    objects > 1 && ops >= THREADED_OPS_MIN
 }
 
 /// What an algorithm found on a key.
@@ -270,10 +285,13 @@ fn evidence_len(key: &KeyOps, decision: &Decision) -> usize {
 
 fn explained(history: &History, invalid: &[(&KeyOps, &Decision)], options: &Options) -> Verdict {
     let limit = options.shrink_time_limit / u32::try_from(invalid.len()).unwrap_or(u32::MAX);
-    let counterexamples: Vec<Result<Counterexample, UnknownReason>> = invalid
-        .par_iter()
-        .map(|(key, decision)| explain(history, key, decision, limit))
-        .collect();
+    let explain_key = |(key, decision): &(&KeyOps, &Decision)| explain(history, key, decision, limit);
+    let counterexamples: Vec<Result<Counterexample, UnknownReason>> =
+        if is_worth_threads(invalid.len(), history.ops.len()) {
+            invalid.par_iter().map(explain_key).collect()
+        } else {
+            invalid.iter().map(explain_key).collect()
+        };
     let mut best: Option<Counterexample> = None;
     let mut doubt = None;
     for counterexample in counterexamples {

@@ -344,7 +344,7 @@ fn formats_are_found_out_and_verdicts_are_the_known_ones() {
 fn a_file_that_cannot_be_opened_is_named() {
     let error = read_file(Path::new("no/such/file"), None).expect_err("there is none");
     assert!(
-        error.to_string().starts_with("no/such/file:0: cannot be read"),
+        error.to_string().starts_with("no/such/file: cannot be read"),
         "{error}"
     );
 }

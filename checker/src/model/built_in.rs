@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::counter::Counter;
 use super::lock::{FencedLock, Lock};
-use super::lower::{BadCall, Named, Part};
+use super::lower::{BadCall, Named, Part, no_such};
 use super::multi_register::MultiRegister;
 use super::queue::{Any, First, Last, Queue};
 use super::register::Register;
@@ -16,8 +16,8 @@ use super::sequence::{KeyValue, ListAppend};
 use super::set::Set;
 use super::{ModelVerdict, check_model, validate};
 use crate::budget::Spent;
-use crate::call::Calls;
-use crate::linearizable::Options;
+use crate::call::{Call, Calls, Datum};
+use crate::linearizable::{Options, is_worth_threads};
 
 macro_rules! models {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal $(| $alias:literal)? => $model:ty,)+) => {
@@ -168,6 +168,7 @@ pub struct DeadConfiguration {
 /// # Errors
 /// If a call is none of the model's.
 pub fn check_calls(calls: &Calls, model: BuiltIn, options: &Options) -> Result<CallReport, BadCall> {
+    model.admits(calls)?;
     let pool = options
         .threads
         .map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build());
@@ -179,6 +180,65 @@ pub fn check_calls(calls: &Calls, model: BuiltIn, options: &Options) -> Result<C
 }
 
 impl BuiltIn {
+    /// The model that the names of the functions and the kinds of values suggest: none where they suit several.
+    #[must_use]
+    pub fn of_calls(calls: &Calls) -> Option<Self> {
+        let has = |names: &[&str]| calls.calls.iter().any(|call| names.contains(&&*call.f));
+        let answers = |f: &str, is: fn(&Datum) -> bool| {
+            (calls.calls.iter()).any(|call| &*call.f == f && call.answer.as_ref().is_some_and(is))
+        };
+        let appends =
+            |call: &Call| (call.argument.elements().unwrap_or_default().iter()).any(|step| is_append(step));
+        if has(&["txn"]) {
+            let lists = calls.calls.iter().any(appends);
+            return Some(if lists {
+                Self::ListAppend
+            } else {
+                Self::MultiRegister
+            });
+        }
+        if has(&["acquire", "release", "lock", "unlock"]) {
+            let fenced = answers("acquire", |value| value.as_int().is_some());
+            return Some(if fenced { Self::FencedLock } else { Self::Lock });
+        }
+        if has(&["get", "put"]) {
+            return Some(Self::Kv);
+        }
+        if has(&["push", "pop"]) {
+            return Some(Self::Stack);
+        }
+        if has(&["write", "cas"]) {
+            return Some(if has(&["cas"]) {
+                Self::CasRegister
+            } else {
+                Self::Register
+            });
+        }
+        if has(&["remove", "contains"]) || answers("read", |value| value.elements().is_some()) {
+            return Some(if has(&["append"]) {
+                Self::ListAppend
+            } else {
+                Self::Set
+            });
+        }
+        let counts =
+            has(&["add", "increment", "decrement"]) && answers("read", |value| value.as_int().is_some());
+        counts.then_some(Self::Counter)
+    }
+
+    /// That a plain register has no cas, which is all that tells it from the other.
+    fn admits(self, calls: &Calls) -> Result<(), BadCall> {
+        let cas = (0..).zip(&calls.calls).find(|(_, call)| &*call.f == "cas");
+        match cas {
+            Some((at, call)) if self == Self::Register => Err(BadCall {
+                call: at,
+                event: call.events.0,
+                why: no_such(self, call, "read and write"),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether these orders, one for each object, are linearizations of `calls`, by [`super::validate()`]; and if not,
     /// what is wrong.
     ///
@@ -189,6 +249,11 @@ impl BuiltIn {
     }
 }
 
+fn is_append(step: &Datum) -> bool {
+    let step = step.elements().unwrap_or_default();
+    step.first().and_then(|f| f.as_name()) == Some("append")
+}
+
 fn check_parts<M: Named>(calls: &Calls, options: &Options) -> Result<CallReport, BadCall>
 where
     M::State: Send,
@@ -196,19 +261,28 @@ where
 {
     let parts = M::parts(calls)?;
     let deadline = options.time_limit.map(|limit| Instant::now() + limit);
-    let memory_limit_bytes = options.memory_limit_bytes / rayon::current_num_threads().max(1);
+    let in_parallel = is_worth_threads(parts.len(), calls.calls.len());
+    let threads = match in_parallel {
+        true => rayon::current_num_threads().max(1),
+        // Asking for their number would start them.
+        false => 1,
+    };
     // Longest first, so that no long one starts when all others are done.
     let mut longest: Vec<usize> = (0..parts.len()).collect();
     longest.sort_by_key(|at| std::cmp::Reverse(parts[*at].ops.len()));
-    let verdicts = longest.par_iter().map(|at| {
+    let check_part = |at: &usize| {
         let options = Options {
             time_limit: deadline.map(|d| d.saturating_duration_since(Instant::now())),
-            memory_limit_bytes,
+            memory_limit_bytes: options.memory_limit_bytes / threads,
             ..options.clone()
         };
         (*at, check_model(&parts[*at].model, &parts[*at].ops, &options))
-    });
-    let mut verdicts: Vec<(usize, ModelVerdict<M::State>)> = verdicts.collect();
+    };
+    let mut verdicts: Vec<(usize, ModelVerdict<M::State>)> = if in_parallel {
+        longest.par_iter().map(check_part).collect()
+    } else {
+        longest.iter().map(check_part).collect()
+    };
     verdicts.sort_by_key(|(at, _)| *at);
     Ok(CallReport {
         objects: parts.len(),

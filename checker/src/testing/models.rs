@@ -13,10 +13,6 @@ fn sample(choices: &mut Choices, model: BuiltIn, spoiled: bool) -> Calls {
     let threads = 1 + choices.below(3) as usize;
     let (wanted, repertoire) = (1 + choices.below(7) as usize, repertoire(model));
     let (mut object, mut now) = (Object::new(), 0);
-    if model == BuiltIn::FencedLock {
-        // Tokens start well above the least: one that nobody was told of can have come before the first.
-        object.insert(Datum::Nil, Datum::Int(0));
-    }
     let mut calls: Vec<Call> = Vec::new();
     let mut open: Vec<Option<usize>> = vec![None; threads];
     let mut done: Vec<bool> = Vec::new();

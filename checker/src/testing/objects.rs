@@ -146,8 +146,6 @@ pub(crate) fn apply(model: BuiltIn, object: &Object, f: &str, argument: &Datum) 
             _ => Vec::new(),
         },
         (BuiltIn::FencedLock, f) => {
-            // Below where the samples start: a token that nobody was told of can come before theirs.
-            let token = held.as_int().unwrap_or(-20);
             // Held while the token is marked as such.
             let is_held = object.contains_key(&Datum::Bool(true));
             if (f == "acquire") == is_held {
@@ -159,11 +157,15 @@ pub(crate) fn apply(model: BuiltIn, object: &Object, f: &str, argument: &Datum) 
                 return vec![(Datum::Nil, after)];
             }
             after.insert(Datum::Bool(true), Datum::Nil);
-            (1..40)
-                .map(|more| {
+            // A token that nobody was told of may lie below any other, and leave room for more of its kind.
+            let last = held.as_int();
+            let below = last.is_none().then_some(-30..-19).into_iter().flatten();
+            let tokens = (last.map_or(-19, |last| last + 1)..=3).chain(below);
+            tokens
+                .map(|token| {
                     let mut after = after.clone();
-                    after.insert(Datum::Nil, Datum::Int(token + more));
-                    (Datum::Int(token + more), after)
+                    after.insert(Datum::Nil, Datum::Int(token));
+                    (Datum::Int(token), after)
                 })
                 .collect()
         }

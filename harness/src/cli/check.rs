@@ -3,12 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
-use splitbrain_checker::consistency::Consistency;
-use splitbrain_checker::history::{Action, History, Op, ReadModeId, read_native_file};
-use splitbrain_checker::linearizable::Verdict;
+use splitbrain_checker::codec::{self, Content, Format};
+use splitbrain_checker::consistency::{Consistency, check_consistency};
+use splitbrain_checker::history::{Action, History, Op, ReadModeId};
+use splitbrain_checker::linearizable::Options;
+use splitbrain_checker::model::BuiltIn;
 use splitbrain_reports::results::{ClaimVerdict, Counterexample};
+
+use super::check_calls;
 
 use crate::catalog;
 use crate::config::CHECK_TIME_LIMIT_DEFAULT;
@@ -25,9 +29,13 @@ pub(super) struct CheckArgs {
     /// The histories
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Their format [default: found out from each file]
+    /// Their format: native, jepsen-edn, elle-json, knossos-log or porcupine-kv [default: found out from each file]
     #[arg(long)]
     format: Option<Format>,
+    /// What the ops act on: register, cas-register, multi-register, kv, set, counter, queue, fifo-queue, stack, lock,
+    /// fenced-lock or list-append [default: found out from the ops, where they tell]
+    #[arg(long)]
+    model: Option<BuiltIn>,
     /// The consistency model to check against (see `list models`)
     #[arg(
         long,
@@ -41,26 +49,27 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "MODE")]
     read_mode: Option<String>,
     /// After which time a file's verdict is unknown
-    #[arg(long, value_name = "TIME", env = "SPLITBRAIN_CHECK_TIME_LIMIT", hide_env = true, default_value_t = CHECK_TIME_LIMIT_DEFAULT)]
+    #[arg(long, visible_alias = "time-limit", value_name = "TIME", env = "SPLITBRAIN_CHECK_TIME_LIMIT", hide_env = true, default_value_t = CHECK_TIME_LIMIT_DEFAULT)]
     check_time_limit: Span,
+    /// With how much memory the search must do before a file's verdict is unknown, such as 512MiB
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = bytes)]
+    memory_limit: usize,
+    /// How many threads may search [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Say more about what is not consistent: which orders of the ops came to nothing
+    #[arg(long)]
+    explain: bool,
     /// One JSON object a line, for each file
     #[arg(long)]
     json: bool,
-}
-
-/// The formats of histories.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Format {
-    /// JSON Lines of this harness
-    Native,
 }
 
 /// What `--json` says of one file.
 #[derive(Debug, Serialize)]
 struct FileReport {
     file: String,
-    format: Format,
+    format: &'static str,
     model: &'static str,
     consistency: &'static str,
     /// The mode asked for; else, of several, the one that the verdict is about.
@@ -71,6 +80,9 @@ struct FileReport {
     parse_ms: f64,
     check_ms: f64,
     counterexample: Option<Counterexample>,
+    /// What `--explain` adds, for people.
+    #[serde(skip)]
+    explanation: String,
 }
 
 /// Checks every file; exits by the worst.
@@ -80,7 +92,11 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit> {
     for file in &args.files {
         let exit = match check_file(file, model, args) {
             Ok(report) => {
-                output::print(&if args.json { json(&report) } else { prose(&report) });
+                output::print(&if args.json {
+                    json(&report)
+                } else {
+                    prose(&report, args.explain)
+                });
                 exit(report.verdict)
             }
             // One bad file does not keep the others from being judged.
@@ -102,65 +118,121 @@ fn exit(verdict: ClaimVerdict) -> Exit {
     }
 }
 
-fn check_file(file: &Path, model: Consistency, args: &CheckArgs) -> Result<FileReport> {
+fn check_file(file: &Path, consistency: Consistency, args: &CheckArgs) -> Result<FileReport> {
     let started = Instant::now();
     // The folder of a run stands for its history, as it does for `report`.
     let in_run = file.join("history.jsonl");
     let path = if file.is_dir() { &in_run } else { file };
-    let parsed = read_native_file(path).map_err(|error| Failure::Input(error.to_string()))?;
+    let read = codec::read_file(path, args.format).map_err(|error| Failure::Input(error.to_string()))?;
     let parse_ms = started.elapsed().as_secs_f64() * 1e3;
-    for warning in &parsed.warnings {
+    for warning in &read.warnings {
         output::note(&format!("note: {}: {warning}", file.display()));
     }
     let started = Instant::now();
-    let judged = judge_file(&parsed.history, file, model, args)?;
+    let (model, judged) = match &read.content {
+        Content::Native(parsed) => {
+            let model = check_calls::native_model(parsed, args.model, file)?;
+            (model, judge_file(&parsed.history, file, consistency, args)?)
+        }
+        Content::Calls(calls) => check_calls::judge(&read, calls, file, consistency, args)?,
+    };
     let check_ms = started.elapsed().as_secs_f64() * 1e3;
-    let Judged {
-        ops,
-        read_mode,
-        verdict,
-    } = judged;
+    let cut_off = match read.warnings.is_empty() {
+        true => "",
+        false => "; the last line was cut off, and is not judged",
+    };
     Ok(FileReport {
         file: file.display().to_string(),
-        format: args.format.unwrap_or(Format::Native),
-        model: parsed.header.model.name(),
-        consistency: model.name(),
-        verdict: verdict.claim_verdict(),
-        ops,
+        format: read.format.name(),
+        model: model.name(),
+        consistency: consistency.name(),
+        verdict: judged.verdict,
+        reason: judged.reason + cut_off,
+        ops: judged.ops,
         parse_ms,
         check_ms,
-        counterexample: verdict
-            .checked
-            .as_ref()
-            .and_then(Verdict::counterexample)
-            .map(|found| {
-                let mode = read_mode.as_deref().unwrap_or("");
-                judge::counterexample(found, mode, model)
-            }),
-        read_mode,
-        reason: verdict.reason,
+        counterexample: judged.counterexample,
+        explanation: judged.explanation,
+        read_mode: judged.read_mode,
     })
 }
 
+impl CheckArgs {
+    /// What the check of one file may cost.
+    pub(super) fn options(&self) -> Options {
+        Options {
+            threads: self.threads.map(usize::from),
+            time_limit: Some(self.check_time_limit.0),
+            memory_limit_bytes: self.memory_limit,
+            ..Options::default()
+        }
+    }
+
+    /// The data model asked for.
+    pub(super) fn model(&self) -> Option<BuiltIn> {
+        self.model
+    }
+
+    /// The read mode asked for, which only native histories have.
+    pub(super) fn read_mode(&self) -> Option<&str> {
+        self.read_mode.as_deref()
+    }
+}
+
+/// A size in bytes: `512MiB`, `4GiB`, `1000000`.
+fn bytes(text: &str) -> std::result::Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: usize = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "KiB" | "K" => 1 << 10,
+        "MiB" | "M" => 1 << 20,
+        "GiB" | "G" => 1 << 30,
+        unit => return Err(format!("unknown unit `{unit}`; known: KiB, MiB, GiB")),
+    };
+    let number: usize =
+        (digits.trim().parse()).map_err(|_| format!("`{text}` is no size; write 512MiB or 4GiB"))?;
+    number
+        .checked_mul(unit)
+        .ok_or_else(|| format!("`{text}` is more than this machine can address"))
+}
+
 /// What was judged of a file, and how it came out.
-struct Judged {
-    ops: usize,
+pub(super) struct Judged {
+    pub(super) ops: usize,
     /// The mode that was asked for, or the one that decides the verdict on several.
-    read_mode: Option<String>,
-    verdict: Explained,
+    pub(super) read_mode: Option<String>,
+    pub(super) verdict: ClaimVerdict,
+    pub(super) reason: String,
+    pub(super) counterexample: Option<Counterexample>,
+    pub(super) explanation: String,
 }
 
-struct Explained {
-    /// None where there was nothing to check.
-    checked: Option<Verdict>,
-    reason: String,
-}
-
-impl Explained {
-    fn claim_verdict(&self) -> ClaimVerdict {
-        self.checked
-            .as_ref()
-            .map_or(ClaimVerdict::Unknown, judge::claim_verdict)
+/// Judges a history of registers, whatever its read modes.
+pub(super) fn judged(
+    history: &History,
+    mode: Option<&str>,
+    consistency: Consistency,
+    args: &CheckArgs,
+) -> Judged {
+    let judged = Judged {
+        ops: history.ops.len(),
+        read_mode: mode.map(str::to_owned),
+        verdict: ClaimVerdict::Unknown,
+        reason: "there is no op to judge".to_owned(),
+        counterexample: None,
+        explanation: String::new(),
+    };
+    if history.ops.is_empty() {
+        return judged;
+    }
+    let checked = check_consistency(history, consistency, &args.options());
+    let found = checked.counterexample();
+    Judged {
+        verdict: judge::claim_verdict(&checked),
+        reason: judge::reason(&checked, history),
+        counterexample: found.map(|found| judge::counterexample(found, mode.unwrap_or(""), consistency)),
+        explanation: check_calls::explain_registers(&checked),
+        ..judged
     }
 }
 
@@ -168,27 +240,11 @@ impl Explained {
 /// not hold for those of another, which may promise less. Modes that are all linearizable must be so together, since
 /// they show one register.
 fn judge_file(history: &History, file: &Path, model: Consistency, args: &CheckArgs) -> Result<Judged> {
-    let explained = |part: &History| {
-        let (checked, reason) = match part.ops.is_empty() {
-            true => (None, "there is no op to judge".to_owned()),
-            false => {
-                let checked = judge::verdict(part, model, args.check_time_limit.0);
-                let reason = judge::reason(&checked, part);
-                (Some(checked), reason)
-            }
-        };
-        Explained { checked, reason }
-    };
-    let judged = |read_mode: Option<&str>, part: &History| Judged {
-        ops: part.ops.len(),
-        read_mode: read_mode.map(str::to_owned),
-        verdict: explained(part),
-    };
     if let Some(mode) = &args.read_mode {
-        return Ok(judged(Some(mode), &of_mode(history, mode, file)?));
+        return Ok(judged(&of_mode(history, mode, file)?, Some(mode), model, args));
     }
     if history.read_modes.len() < 2 {
-        return Ok(judged(None, history));
+        return Ok(judged(history, None, model, args));
     }
     let names = history.read_modes.join(", ");
     output::note(&format!(
@@ -197,11 +253,11 @@ fn judge_file(history: &History, file: &Path, model: Consistency, args: &CheckAr
     ));
     let mut undecided = None;
     for (name, part) in parts(history) {
-        let mut judged = judged(Some(&name), &part);
-        judged.verdict.reason = format!("{name}: {}", judged.verdict.reason);
-        match judged.verdict.claim_verdict() {
-            ClaimVerdict::Invalid => return Ok(judged),
-            ClaimVerdict::Unknown => undecided = undecided.or(Some(judged)),
+        let mut found = judged(&part, Some(&name), model, args);
+        found.reason = format!("{name}: {}", found.reason);
+        match found.verdict {
+            ClaimVerdict::Invalid => return Ok(found),
+            ClaimVerdict::Unknown => undecided = undecided.or(Some(found)),
             ClaimVerdict::Valid => {}
         }
     }
@@ -213,21 +269,18 @@ fn judge_file(history: &History, file: &Path, model: Consistency, args: &CheckAr
         return Ok(Judged {
             ops,
             read_mode: None,
-            verdict: Explained {
-                checked: Some(Verdict::Valid),
-                reason: format!("held over {ops} ops for each of the read modes {names}"),
-            },
+            verdict: ClaimVerdict::Valid,
+            reason: format!("held over {ops} ops for each of the read modes {names}"),
+            counterexample: None,
+            explanation: String::new(),
         });
     }
-    let mut whole = judged(None, history);
-    whole.verdict.reason = match whole.verdict.claim_verdict() {
+    let mut whole = judged(history, None, model, args);
+    whole.reason = match whole.verdict {
         ClaimVerdict::Valid => {
             format!("held over {ops} ops for each of the read modes {names}, and for all together")
         }
-        _ => format!(
-            "each of {names} by itself, but not together: {}",
-            whole.verdict.reason
-        ),
+        _ => format!("each of {names} by itself, but not together: {}", whole.reason),
     };
     Ok(whole)
 }
@@ -259,9 +312,10 @@ fn json(report: &FileReport) -> String {
     serde_json::to_string(report).expect("a report is plain data") + "\n"
 }
 
-fn prose(report: &FileReport) -> String {
+fn prose(report: &FileReport, explain: bool) -> String {
     let FileReport {
         file,
+        model,
         consistency,
         ops,
         verdict,
@@ -271,7 +325,7 @@ fn prose(report: &FileReport) -> String {
         ..
     } = report;
     let mut text = format!(
-        "{file}: {}  {consistency}, {ops} ops, read in {parse_ms:.0} ms, checked in {check_ms:.0} ms\n",
+        "{file}: {}  {consistency} {model}, {ops} ops, read in {parse_ms:.0} ms, checked in {check_ms:.0} ms\n",
         output::claim_badge(*verdict)
     );
     match &report.counterexample {
@@ -279,6 +333,9 @@ fn prose(report: &FileReport) -> String {
             text.push('\n');
             text.push_str(&output::counterexample(example, output::width()));
             text.push('\n');
+            if explain {
+                text.push_str(&report.explanation);
+            }
         }
         None => text.push_str(&format!("  {reason}\n")),
     }

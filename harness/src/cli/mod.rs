@@ -1,6 +1,7 @@
 //! The command line.
 
 mod check;
+mod check_calls;
 mod doctor;
 mod list;
 mod options;

@@ -1,0 +1,220 @@
+//! `check` of histories of other tools: which model they are of, the verdict, and the counterexample in the words of
+//! the results.
+
+use std::path::Path;
+
+use splitbrain_checker::call::{Call, Calls, Datum};
+use splitbrain_checker::codec::{Imported, to_registers};
+use splitbrain_checker::consistency::Consistency;
+use splitbrain_checker::history::{Action, DataModel, Op, Outcome, Parsed};
+use splitbrain_checker::linearizable::Verdict;
+use splitbrain_checker::model::{BadCall, BuiltIn, CallVerdict, CallsCounterexample, check_calls};
+use splitbrain_reports::results::{ClaimVerdict, Counterexample, CounterexampleOp};
+
+use super::check::{CheckArgs, Judged, judged};
+use crate::failure::{Failure, Result};
+use crate::output;
+
+/// So many ops are shown of the end of an order that came to nothing.
+const ORDER_SHOWN: usize = 6;
+
+/// The model of a native history: that of its header, or the other kind of register if it suits.
+pub(super) fn native_model(parsed: &Parsed, asked: Option<BuiltIn>, file: &Path) -> Result<BuiltIn> {
+    let is_cas = |op: &Op| matches!(op.action, Action::Cas { .. });
+    let has_cas = parsed.history.ops.iter().any(is_cas);
+    let of_header = match parsed.header.model {
+        DataModel::Register => BuiltIn::Register,
+        DataModel::CasRegister => BuiltIn::CasRegister,
+    };
+    match asked {
+        None => Ok(of_header),
+        Some(BuiltIn::CasRegister) => Ok(BuiltIn::CasRegister),
+        Some(BuiltIn::Register) if !has_cas => Ok(BuiltIn::Register),
+        Some(model) => Err(Failure::Usage(format!(
+            "contradiction: {} holds registers{}, and cannot be checked as `{model}`",
+            file.display(),
+            if has_cas { " with cas" } else { "" }
+        ))),
+    }
+}
+
+/// Judges calls by the model asked for, or the one that they suggest.
+pub(super) fn judge(
+    read: &Imported,
+    calls: &Calls,
+    file: &Path,
+    consistency: Consistency,
+    args: &CheckArgs,
+) -> Result<(BuiltIn, Judged)> {
+    if let Some(mode) = args.read_mode() {
+        let message = format!(
+            "{} has no read modes, and so no `{mode}`; leave --read-mode out",
+            file.display()
+        );
+        return Err(Failure::Usage(message));
+    }
+    let model = args.model().or_else(|| BuiltIn::of_calls(calls)).ok_or_else(|| {
+        let names: Vec<&str> = BuiltIn::ALL.iter().map(|model| model.name()).collect();
+        Failure::Usage(format!(
+            "the ops of {} do not tell which model they are of; name it by --model: {}",
+            file.display(),
+            names.join(", ")
+        ))
+    })?;
+    if !calls.has_times {
+        output::note(&format!(
+            "note: {} has no times: its events are counted instead, and 1 ns below stands for one event",
+            file.display()
+        ));
+    }
+    let is_register = matches!(model, BuiltIn::Register | BuiltIn::CasRegister);
+    let has_cas = calls.calls.iter().any(|call| &*call.f == "cas");
+    if let Some(history) =
+        to_registers(calls).filter(|_| is_register && !(has_cas && model == BuiltIn::Register))
+    {
+        return Ok((model, judged(&history, None, consistency, args)));
+    }
+    if consistency != Consistency::Linearizable {
+        return Err(Failure::Usage(format!(
+            "{} can only be checked for `linearizable`: `{consistency}` is judged by versions, which only registers report",
+            file.display()
+        )));
+    }
+    let report = check_calls(calls, model, &args.options()).map_err(|bad| bad_call(read, file, &bad))?;
+    Ok((model, of_calls(calls, &report.verdict, report.objects)))
+}
+
+fn bad_call(read: &Imported, file: &Path, bad: &BadCall) -> Failure {
+    let line = read.line_of(bad.event).unwrap_or(0);
+    Failure::Input(format!("{}:{line}: {bad}", file.display()))
+}
+
+fn of_calls(calls: &Calls, verdict: &CallVerdict, objects: usize) -> Judged {
+    let ops = calls.calls.len();
+    let (verdict, reason) = match verdict {
+        CallVerdict::Valid(_) => (
+            ClaimVerdict::Valid,
+            format!("held over {ops} ops on {objects} objects"),
+        ),
+        CallVerdict::Invalid(found) => {
+            return Judged {
+                ops,
+                read_mode: None,
+                verdict: ClaimVerdict::Invalid,
+                reason: found.reason.clone(),
+                counterexample: Some(counterexample(calls, found)),
+                explanation: explain(calls, found),
+            };
+        }
+        CallVerdict::Unknown {
+            spent,
+            objects: undecided,
+        } => (
+            ClaimVerdict::Unknown,
+            format!("{spent} before {undecided} of {objects} objects were decided"),
+        ),
+        CallVerdict::Disagreement(object) => {
+            let object = object.as_deref().unwrap_or("the object");
+            let reason = format!(
+                "two algorithms disagree on {object}, which is a bug in the checker: please report this history"
+            );
+            (ClaimVerdict::Unknown, reason)
+        }
+    };
+    Judged {
+        ops,
+        read_mode: None,
+        verdict,
+        reason,
+        counterexample: None,
+        explanation: String::new(),
+    }
+}
+
+fn counterexample(calls: &Calls, found: &CallsCounterexample) -> Counterexample {
+    let int = |value: Option<&Datum>| {
+        value
+            .and_then(Datum::as_int)
+            .and_then(|int| u64::try_from(int).ok())
+    };
+    let end = calls.calls[found.culprit as usize].end_ns();
+    let op = |at: &u32| {
+        let call = &calls.calls[*at as usize];
+        CounterexampleOp {
+            index: u64::from(*at),
+            process: int(Some(&call.process)).unwrap_or(0),
+            text: call.to_string(),
+            outcome: match call.outcome {
+                Outcome::Ok => "ok",
+                Outcome::Fail => "fail",
+                Outcome::Info => "info",
+            }
+            .to_owned(),
+            start_ns: call.invoked_ns,
+            end_ns: call.end_ns(),
+            culprit: *at == found.culprit,
+            // What had not returned when the culprit did may yet happen.
+            counts_as: (call.end_ns() > end && call.end_ns().is_some()).then(|| "pending".to_owned()),
+        }
+    };
+    Counterexample {
+        read_mode: String::new(),
+        model: Consistency::Linearizable.name().to_owned(),
+        key: int(calls.calls[found.culprit as usize].key.as_ref()).unwrap_or(0),
+        reason: found.reason.clone(),
+        ops: found.calls.iter().map(op).collect(),
+    }
+}
+
+/// The orders that came to nothing.
+fn explain(calls: &Calls, found: &CallsCounterexample) -> String {
+    let shown = |at: &u32| {
+        let call: &Call = &calls.calls[*at as usize];
+        format!("process {}'s {call}", call.process)
+    };
+    let mut text =
+        String::from("Orders of the ops that explain all that had returned before, and where they end:\n");
+    for dead in &found.dead {
+        let last = &dead.order[dead.order.len().saturating_sub(ORDER_SHOWN)..];
+        let before = if last.len() < dead.order.len() {
+            "..., "
+        } else {
+            ""
+        };
+        let order: Vec<String> = last.iter().map(shown).collect();
+        text.push_str(&format!("  {} after {before}{}\n", dead.state, order.join(", ")));
+    }
+    text.push_str(match (found.minimal, found.verified) {
+        (true, true) => "A second algorithm agrees on the ops above, and none of them can be left out.\n",
+        (false, true) => {
+            "A second algorithm agrees on the ops above; there was no time to leave out all that can be.\n"
+        }
+        (_, false) => "A second algorithm did not come to an end on the ops above.\n",
+    });
+    text
+}
+
+/// Who agrees on a counterexample of registers.
+pub(super) fn explain_registers(verdict: &Verdict) -> String {
+    let Some(found) = verdict.counterexample() else {
+        return String::new();
+    };
+    let by: Vec<&str> = found
+        .verified_by
+        .iter()
+        .map(|algorithm| algorithm.name())
+        .collect();
+    let agreed = match by.is_empty() {
+        true => String::new(),
+        false => format!(
+            " Looked at on their own, these ops are rejected by: {}.",
+            by.join(", ")
+        ),
+    };
+    let minimal = if found.minimal {
+        "None of the ops above can be left out."
+    } else {
+        "There was no time to leave out all that can be."
+    };
+    format!("It is a {}. {minimal}{agreed}\n", found.class)
+}
