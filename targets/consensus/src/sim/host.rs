@@ -110,7 +110,11 @@ where
             seed,
             options,
         };
-        let core = P::start(setup, node.disk.contents(), node.clock.local(now_us));
+        let (records, local) = (node.disk.contents(), node.clock.local(now_us));
+        self.in_core = true;
+        let core = P::start(setup, records, local);
+        self.in_core = false;
+        let node = self.node(id);
         node.life = Some(Life {
             core,
             machine: S::default(),
@@ -145,6 +149,7 @@ where
         let node = &mut self.nodes[usize::from(id.0) - 1];
         let (local, incarnation) = (node.clock.local(now_us), node.incarnation);
         let Some(life) = &mut node.life else { return Ok(()) };
+        self.in_core = true;
         life.core.tick(local);
         let request = |seq| RequestId {
             node: id,
@@ -166,6 +171,7 @@ where
                 life.core.transfer_leadership(to);
             }
         }
+        self.in_core = false;
         self.invariants.stepped(id, incarnation, &life.core)?;
         // A host takes what has arrived in one batch: sometimes more arrives before the core is asked for its outputs.
         if self.rng.next_u32().is_multiple_of(BATCHED_ONE_IN) {
@@ -175,10 +181,12 @@ where
             return Ok(());
         }
         loop {
-            let Some(life) = &mut self.node(id).life else {
+            let Some(life) = &mut self.nodes[usize::from(id.0) - 1].life else {
                 return Ok(());
             };
+            self.in_core = true;
             let ready = life.core.ready();
+            self.in_core = false;
             if ready.is_empty() {
                 break;
             }
@@ -315,7 +323,9 @@ where
                         },
                     );
                 } else {
+                    self.in_core = true;
                     life.core.read_result(request, result);
+                    self.in_core = false;
                 }
             }
             Effect::Answer {
@@ -340,7 +350,9 @@ where
             Effect::TakeSnapshot { version } => {
                 let snapshot = life.machine.snapshot();
                 self.invariants.snapshot_taken(id, version, &snapshot)?;
+                self.in_core = true;
                 life.core.snapshot_taken(version, snapshot);
+                self.in_core = false;
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use rand_chacha::rand_core::Rng;
 use crate::sim::clients::{ClientOutcome, ClientRequest, Clients};
 use crate::sim::invariants::Broken;
 use crate::sim::node::Life;
-use crate::sim::world::{Administration, Event, Input, Simulated, World};
+use crate::sim::world::{ANSWERS_AFTER_HEALING, Administration, Event, Input, Simulated, World};
 use crate::{Incarnation, NodeId, Refusal, StateMachine};
 
 /// A client whose node is down or refused it waits at least so long before it tries again.
@@ -136,7 +136,7 @@ where
     /// Who was not served although everything had healed.
     pub(super) fn describe_who_waits(&self) -> String {
         let waiting: Vec<_> = (0..self.threads.len())
-            .filter(|thread| self.threads[*thread].answers_after_healing == 0)
+            .filter(|thread| self.threads[*thread].answers_after_healing < ANSWERS_AFTER_HEALING)
             .map(|thread| format!("client {thread} of {}", self.node_of(thread)))
             .collect();
         let seconds = self.config.liveness_us / 1_000_000;
@@ -149,7 +149,7 @@ where
             })
             .collect();
         format!(
-            "{seconds} s after healing, without an answer: {}; {}",
+            "{seconds} s after healing, still without {ANSWERS_AFTER_HEALING} answers: {}; {}",
             waiting.join(", "),
             nodes.join("; ")
         )

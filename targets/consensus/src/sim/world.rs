@@ -21,7 +21,7 @@ use crate::{Incarnation, Inspect, NodeId, Protocol, Refusal, StateMachine, Time}
 /// hundreds.
 const EVENTS_PER_NODE_SECOND_MAX: u64 = 10_000;
 /// How many answers every client must get after everything has healed.
-const ANSWERS_AFTER_HEALING: u32 = 3;
+pub(super) const ANSWERS_AFTER_HEALING: u32 = 3;
 /// The most that a healthy disk takes to sync, microseconds.
 pub(super) const HEALTHY_SYNC_US: u64 = 300;
 /// The same for the disks of one run, from healthy to struggling.
@@ -169,6 +169,8 @@ pub(super) struct World<'a, P: Simulated, S, C> {
     pub(super) invariants: Invariants,
     pub(super) sync_us_max: u64,
     pub(super) highest_term_led: u64,
+    /// Whether a core is at work: a panic is then its own.
+    pub(super) in_core: bool,
     events_max: u64,
 }
 
@@ -182,8 +184,13 @@ where
     let mut world = World::<P, S, C>::new(seed, config, options, clients);
     let conditions = world.network.conditions;
     // What the world holds after a panic is only looked at, and never run again.
-    let failure = panic::catch_unwind(AssertUnwindSafe(|| world.run()))
-        .unwrap_or_else(|panic| Some(Failure::Panicked(describe_panic(panic.as_ref()))));
+    let failure = panic::catch_unwind(AssertUnwindSafe(|| world.run())).unwrap_or_else(|panic| {
+        if !world.in_core {
+            // The simulator's own fault, or the clients', and no finding about the protocol.
+            panic::resume_unwind(panic);
+        }
+        Some(Failure::Panicked(describe_panic(panic.as_ref())))
+    });
     world.stats.virtual_us = world.now_us;
     Outcome {
         failure,
@@ -266,6 +273,7 @@ where
                 * u64::from(config.nodes_in_all())
                 * EVENTS_PER_NODE_SECOND_MAX,
             highest_term_led: 0,
+            in_core: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What must hold after every step of every node, one invariant a file. They see all nodes at once, as no node
 //! does.
 
+mod delivery_order;
 mod leader_completeness;
 mod log_matching;
 mod one_leader;
@@ -13,6 +14,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::{EntryView, Incarnation, Inspect, NodeId, Protocol, Role, Version, Words};
 
+use delivery_order::DeliveryOrder;
 use leader_completeness::LeaderCompleteness;
 use log_matching::LogMatching;
 use one_leader::OneLeader;
@@ -89,6 +91,7 @@ pub(super) struct Invariants {
     leader_completeness: LeaderCompleteness,
     state_machine_safety: StateMachineSafety,
     primary_order: Option<PrimaryOrder>,
+    delivery_order: DeliveryOrder,
 }
 
 impl Invariants {
@@ -101,16 +104,19 @@ impl Invariants {
             leader_completeness: LeaderCompleteness::new(words),
             state_machine_safety: StateMachineSafety::new(words),
             primary_order: words.has_primary_order.then(|| PrimaryOrder::new(words)),
+            delivery_order: DeliveryOrder::new(nodes, words),
         }
     }
 
     /// The node lost its memory; what it held on disk will be looked at anew.
     pub(super) fn crashed(&mut self, node: NodeId) {
         self.nodes[usize::from(node.0) - 1] = LastSeen::default();
+        self.delivery_order.crashed(node);
     }
 
     /// A node applied a command.
     pub(super) fn applied(&mut self, node: NodeId, version: Version, command: &[u8]) -> Result<(), Broken> {
+        self.delivery_order.applied(node, version)?;
         self.state_machine_safety.applied(node, version, digest(&command))
     }
 
@@ -126,6 +132,7 @@ impl Invariants {
 
     /// A node starts from a snapshot, its own or another's.
     pub(super) fn restored(&mut self, node: NodeId, version: Version, state: &[u8]) -> Result<(), Broken> {
+        self.delivery_order.restored(node, version);
         self.state_machine_safety.state_at(node, version, digest(&state))
     }
 
