@@ -56,7 +56,8 @@ const fn with(
 
 pub(crate) const MUTANTS: &[MutantInfo] = &[
     simulator(Mutant::CurrentEpochNotPersisted, "kill"),
-    processes(Mutant::AcceptedEpochNotPersisted, "kill", THREE_SERVERS),
+    // Real processes catch it in 6 of 10 attempts.
+    simulator(Mutant::AcceptedEpochNotPersisted, "kill"),
     processes(Mutant::TruncIgnored, "partition", MANY_CLIENTS),
     simulator(Mutant::ServesBeforeSynchronized, "partition,kill"),
     processes(Mutant::VotesByMyid, "partition,kill,pause", THREE_SERVERS),
