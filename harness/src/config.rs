@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::host::HostFacts;
 use crate::rerun;
 use crate::test_file::{JudgedMode, Test};
-use crate::units::{CONCURRENCY_MAX, Concurrency, Span};
+use crate::units::{CONCURRENCY_MAX, Concurrency, Span, SpanRange};
 use crate::utc::Utc;
 use crate::workload::{Layout, Mix, Placement, Spacing, Weights, mix_seed};
 
@@ -70,7 +70,13 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
     let seed = options.seed.unwrap_or_else(draw_seed);
     let nemesis = catalog::faults(&options.nemesis)?;
     // Drawn for the voters alone, so that systems with and without observers meet the same faults.
-    let schedule = schedule(seed, &nemesis, time_limit, voters)?;
+    if nemesis.is_empty() && (options.fault_time.is_some() || options.fault_gap.is_some()) {
+        return Err(contradiction(
+            "--fault-time and --fault-gap are for faults; give a --nemesis as well",
+        ));
+    }
+    let intervals = intervals(time_limit, options.fault_time, options.fault_gap);
+    let schedule = schedule(seed, &nemesis, time_limit, &intervals, voters)?;
     let nodes: Vec<String> = Node::range(voters + observers)
         .iter()
         .map(Node::to_string)
@@ -100,6 +106,8 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
         time_limit,
         check_time_limit,
         nemesis,
+        fault_time: options.fault_time,
+        fault_gap: options.fault_gap,
         schedule,
         store: options.store.unwrap_or_else(|| STORE_DEFAULT.into()),
         host: HostFacts::gather(),
@@ -240,11 +248,31 @@ fn pace(rate: Option<f64>, arrivals: Option<Spacing>) -> Result<(Option<f64>, Sp
     }
 }
 
-fn schedule(seed: u64, nemesis: &[FaultKind], time_limit: Span, nodes: u16) -> Result<Schedule> {
-    let time_limit_ms = u64::try_from(time_limit.0.as_millis()).unwrap_or(u64::MAX);
-    let intervals = Intervals::for_time_limit(time_limit_ms);
+fn intervals(time_limit: Span, fault_time: Option<SpanRange>, fault_gap: Option<SpanRange>) -> Intervals {
+    let mut intervals = Intervals::for_time_limit(millis(time_limit));
+    if let Some(range) = fault_time {
+        intervals.fault_ms = range.millis();
+    }
+    if let Some(range) = fault_gap {
+        intervals.gap_ms = range.millis();
+    }
+    intervals
+}
+
+fn millis(span: Span) -> u64 {
+    u64::try_from(span.0.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn schedule(
+    seed: u64,
+    nemesis: &[FaultKind],
+    time_limit: Span,
+    intervals: &Intervals,
+    nodes: u16,
+) -> Result<Schedule> {
     let seed = mix_seed(seed, "nemesis");
-    Schedule::generate(seed, nemesis, time_limit_ms, &intervals, usize::from(nodes)).map_err(contradiction)
+    Schedule::generate(seed, nemesis, millis(time_limit), intervals, usize::from(nodes))
+        .map_err(contradiction)
 }
 
 fn judged(modes: &[&ReadModeInfo], claim: Option<&str>) -> Result<Vec<JudgedMode>> {

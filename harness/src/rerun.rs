@@ -76,6 +76,12 @@ pub fn arguments(test: &Test, all_read_modes: bool) -> Vec<(&'static str, String
         let kinds: Vec<&str> = test.nemesis.iter().map(|kind| kind.name()).collect();
         add("nemesis", kinds.join(","));
     }
+    if let Some(range) = test.fault_time {
+        add("fault-time", range.to_string());
+    }
+    if let Some(range) = test.fault_gap {
+        add("fault-gap", range.to_string());
+    }
     add("time-limit", test.time_limit.to_string());
     if test.op_timeout != OP_TIMEOUT_DEFAULT {
         add("op-timeout", test.op_timeout.to_string());
@@ -119,7 +125,7 @@ mod tests {
         let lines = [
             "splitbrain run",
             "splitbrain run --nodes 3 --read-mode lease,log --claim ordered-sequential --mutant raft/commit-older-term",
-            "splitbrain run --rate 250.5 --arrivals uniform --nemesis kill,partition --time-limit 12s --seed 9",
+            "splitbrain run --rate 250.5 --arrivals uniform --nemesis kill,partition --fault-time 300ms-1s --fault-gap 500ms --time-limit 12s --seed 9",
             "splitbrain run --mix read=1,write=2 --keys 3 --ops-per-key 7 --key-distribution zipf --concurrency 2n",
             "splitbrain run --op-timeout 500ms --check-time-limit 5s --name mine",
         ];

@@ -9,7 +9,7 @@ use splitbrain_nemesis::schedule::{FaultKind, Schedule};
 
 use crate::failure::{Failure, Result};
 use crate::host::HostFacts;
-use crate::units::Span;
+use crate::units::{Span, SpanRange};
 use crate::workload::{Layout, Mix, Placement, Spacing};
 
 /// The configuration of one run, everything looked up and nothing left to default.
@@ -62,6 +62,12 @@ pub struct Test {
     pub check_time_limit: Span,
     /// The kinds of fault.
     pub nemesis: Vec<FaultKind>,
+    /// How long each fault lasts, where it was said.
+    #[serde(default)]
+    pub fault_time: Option<SpanRange>,
+    /// How long it is quiet between two faults of a kind, where it was said.
+    #[serde(default)]
+    pub fault_gap: Option<SpanRange>,
     /// The faults.
     pub schedule: Schedule,
     /// The store.

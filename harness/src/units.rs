@@ -85,6 +85,58 @@ impl From<Span> for String {
     }
 }
 
+/// A least and a greatest length of time, written `1s-4s`, or `2s` where both are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SpanRange {
+    /// The least.
+    pub low: Span,
+    /// The greatest.
+    pub high: Span,
+}
+
+impl SpanRange {
+    /// Both ends in milliseconds.
+    #[must_use]
+    pub fn millis(self) -> (u64, u64) {
+        let millis = |span: Span| u64::try_from(span.0.as_millis()).unwrap_or(u64::MAX);
+        (millis(self.low), millis(self.high))
+    }
+}
+
+impl FromStr for SpanRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (low, high) = text.split_once('-').unwrap_or((text, text));
+        let (low, high): (Span, Span) = (low.parse()?, high.parse()?);
+        if low > high {
+            return Err(format!("`{text}` ends before it begins"));
+        }
+        Ok(Self { low, high })
+    }
+}
+
+impl fmt::Display for SpanRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.low, self.high)
+    }
+}
+
+impl TryFrom<String> for SpanRange {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<SpanRange> for String {
+    fn from(range: SpanRange) -> Self {
+        range.to_string()
+    }
+}
+
 /// A number of client threads: absolute (`10`), or per node (`2n`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -192,5 +244,22 @@ mod tests {
         for text in ["n", "-1", "2.5n", "many", ""] {
             assert!(text.parse::<Concurrency>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_range_of_time_has_two_ends_in_order() {
+        let range: SpanRange = "300ms-2s".parse().unwrap();
+        assert_eq!(
+            (range.millis(), range.to_string().as_str()),
+            ((300, 2_000), "300ms-2s")
+        );
+        assert_eq!("2s".parse::<SpanRange>().unwrap().millis(), (2_000, 2_000));
+        assert!(
+            "2s-1s"
+                .parse::<SpanRange>()
+                .unwrap_err()
+                .contains("ends before it begins")
+        );
+        assert!("soon-2s".parse::<SpanRange>().is_err());
     }
 }

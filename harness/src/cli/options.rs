@@ -11,7 +11,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::failure::{Failure, Result};
-use crate::units::{Concurrency, Span};
+use crate::units::{Concurrency, Span, SpanRange};
 use crate::workload::{KeyDistribution, Spacing, Weights};
 
 /// What may be said about a run. `None` and an empty list mean: not said.
@@ -214,6 +214,26 @@ pub struct RunOptions {
         help_heading = "Faults"
     )]
     pub nemesis: Vec<String>,
+    /// How long each fault lasts [default: 1s-4s]
+    #[arg(
+        long,
+        value_name = "MIN-MAX",
+        env = "SPLITBRAIN_FAULT_TIME",
+        hide_env = true,
+        allow_hyphen_values = true,
+        help_heading = "Faults"
+    )]
+    pub fault_time: Option<SpanRange>,
+    /// How long it is quiet between two faults of a kind [default: 1s-2s]
+    #[arg(
+        long,
+        value_name = "MIN-MAX",
+        env = "SPLITBRAIN_FAULT_GAP",
+        hide_env = true,
+        allow_hyphen_values = true,
+        help_heading = "Faults"
+    )]
+    pub fault_gap: Option<SpanRange>,
 
     /// How long load runs [default: 30s]
     #[arg(
@@ -306,6 +326,8 @@ impl RunOptions {
             move_every: self.move_every.or(lower.move_every),
             op_timeout: self.op_timeout.or(lower.op_timeout),
             nemesis: list(self.nemesis, lower.nemesis),
+            fault_time: self.fault_time.or(lower.fault_time),
+            fault_gap: self.fault_gap.or(lower.fault_gap),
             time_limit: self.time_limit.or(lower.time_limit),
             check_time_limit: self.check_time_limit.or(lower.check_time_limit),
             seed: self.seed.or(lower.seed),
