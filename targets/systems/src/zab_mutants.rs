@@ -26,6 +26,9 @@ const FREQUENT_SNAPSHOTS: &[&str] = &[
 /// Without a change of leader `sync-local` reads are linearizable.
 const STRICT_SYNC: &[&str] = &["--read-mode=sync-local", "--claim=linearizable"];
 
+/// One election after the other, among as few servers as can be.
+const SHORT_KILLS: &[&str] = &["--nodes=3", "--fault-time=200ms-800ms", "--fault-gap=200ms-500ms"];
+
 /// Clients take their sessions from one server to the next.
 const MOVING_CLIENTS: &[&str] = &["--move-every=200ms"];
 
@@ -56,8 +59,7 @@ const fn with(
 
 pub(crate) const MUTANTS: &[MutantInfo] = &[
     simulator(Mutant::CurrentEpochNotPersisted, "kill"),
-    // Real processes catch it in 6 of 10 attempts.
-    simulator(Mutant::AcceptedEpochNotPersisted, "kill"),
+    processes(Mutant::AcceptedEpochNotPersisted, "kill", SHORT_KILLS),
     processes(Mutant::TruncIgnored, "partition", MANY_CLIENTS),
     simulator(Mutant::ServesBeforeSynchronized, "partition,kill"),
     processes(Mutant::VotesByMyid, "partition,kill,pause", THREE_SERVERS),
