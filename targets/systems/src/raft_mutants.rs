@@ -11,6 +11,8 @@ const FREQUENT_SNAPSHOTS: &[&str] = &[
     "--option=snapshot-trailing-entries=20",
     "--keys=1000",
 ];
+/// Many elections, held while somebody still lags behind; and many keys, so that a lost write stays lost for a while.
+const SHORT_FAULTS: &[&str] = &["--fault-time=300ms-1s", "--fault-gap=100ms-400ms", "--keys=1000"];
 /// A follower that was cut off gets the entries that it lacks, and no snapshot instead; and many keys, so that what
 /// it keeps of its own is not overwritten at once.
 const NO_SNAPSHOTS: &[&str] = &["--option=snapshot-threshold-entries=4000000000", "--keys=1000"];
@@ -50,8 +52,7 @@ const fn with(
 pub(crate) const MUTANTS: &[MutantInfo] = &[
     simulator(Mutant::VoteNotPersisted, "kill"),
     simulator(Mutant::TermNotPersisted, "kill"),
-    // Real processes catch it in 8 of 10 attempts: they seldom hold an election while somebody lags behind.
-    simulator(Mutant::VoteWithoutLogCheck, "partition,kill"),
+    processes(Mutant::VoteWithoutLogCheck, "partition,kill", SHORT_FAULTS),
     simulator(Mutant::CommitOlderTerm, "partition,clock,reconfigure"),
     processes(Mutant::ConflictNotTruncated, "partition", NO_SNAPSHOTS),
     processes(Mutant::MajorityAsHalf, "partition", &[]),
