@@ -7,7 +7,7 @@ use crate::counterexample::{self, outcome_class};
 use crate::format::{count, duration_ms, moment, plural, quantity};
 use crate::plots::{self, plots};
 use crate::report::{RunReport, Span};
-use crate::results::{Claim, ClaimVerdict, Counterexample, Fault, Results, RunVerdict};
+use crate::results::{Claim, ClaimVerdict, Counterexample, Fault, Results, RunVerdict, StalenessFigures};
 use crate::timeline::{self, Selection};
 
 /// The page of a run: one HTML document that fetches nothing and runs no script but its own.
@@ -215,6 +215,22 @@ struct ClaimRow<'a> {
     latency: [String; 2],
     /// Reads of values from the future or from nowhere, in words; empty when there were none.
     impossible: String,
+    /// Δ and k, in words; empty where no read was stale.
+    atomicity: String,
+}
+
+/// Δ- and k-atomicity (Golab, Li and Shah, PODC 2011) of a mode with stale reads.
+fn atomicity(staleness: &StalenessFigures) -> String {
+    let k = match (staleness.k_at_least, staleness.k_at_most) {
+        (Some(least), Some(most)) if least == most => format!("k = {least}"),
+        (Some(least), Some(most)) => format!("k between {least} and {most}"),
+        (Some(least), None) => format!("k at least {least}"),
+        (None, _) => return String::new(),
+    };
+    match staleness.delta_ms {
+        Some(delta_ms) if delta_ms > 0.0 => format!("Δ = {}, {k}", duration_ms(delta_ms)),
+        _ => String::new(),
+    }
 }
 
 impl<'a> ClaimRow<'a> {
@@ -230,6 +246,7 @@ impl<'a> ClaimRow<'a> {
         }
         Self {
             claim,
+            atomicity: atomicity(staleness),
             badge: claim_badge(claim.verdict),
             strongest: match (&claim.strongest_model, claim.verdict) {
                 (Some(model), _) => model,

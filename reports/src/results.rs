@@ -82,6 +82,16 @@ pub struct StalenessFigures {
     pub future_reads: u64,
     /// Reads of a value that nobody wrote.
     pub phantom_reads: u64,
+    /// Δ-atomicity: by how many milliseconds reads must be taken to have begun earlier, at least, for all to be
+    /// linearizable; none where no Δ makes them so, or it was not measured.
+    #[serde(default)]
+    pub delta_ms: Option<f64>,
+    /// k-atomicity: every read returned one of the last k values, and k is at least this; none as above.
+    #[serde(default)]
+    pub k_at_least: Option<u64>,
+    /// The same for a k that certainly suffices.
+    #[serde(default)]
+    pub k_at_most: Option<u64>,
 }
 
 /// One read mode, judged against its claim.

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use splitbrain_checker::atomicity::{Atomicity, DeltaAtomicity, KAtomicity, atomicity};
 use splitbrain_checker::consistency::{Consistency, check_consistency};
 use splitbrain_checker::counterexample::{self, Weakening};
 use splitbrain_checker::history::{Action, History, Op, Outcome, ReadModeId};
@@ -81,7 +82,7 @@ pub fn judge(test: &Test, history: &History, latencies: &Latencies) -> Result<Ju
                 false => reason(&verdict, &part),
             },
             strongest_model: strongest.map(|model| model.name().to_owned()),
-            staleness: figures(&staleness),
+            staleness: with_atomicity(figures(&staleness), &part),
             read_latency_ms: latency_ms(latencies.reads(index)),
         });
     }
@@ -185,7 +186,28 @@ pub(crate) fn figures(staleness: &Staleness) -> StalenessFigures {
         ms_behind_p99: summary.ms_behind_p99,
         future_reads: summary.future_reads,
         phantom_reads: summary.phantom_reads,
+        delta_ms: None,
+        k_at_least: None,
+        k_at_most: None,
     }
+}
+
+/// How long the search for the least k may take. Its bounds need no search.
+const K_SEARCH_LIMIT: Duration = Duration::from_millis(500);
+
+/// Adds Δ and k (Golab, Li and Shah, PODC 2011) to the figures of a part of a history.
+fn with_atomicity(mut figures: StalenessFigures, part: &History) -> StalenessFigures {
+    let Atomicity { delta, k } = atomicity(part, &options(K_SEARCH_LIMIT));
+    (figures.k_at_least, figures.k_at_most) = match k {
+        KAtomicity::Least(k) => (Some(k), Some(k)),
+        KAtomicity::Between { at_least, at_most } => (Some(at_least), at_most),
+        KAtomicity::Never | KAtomicity::Unjudged => (None, None),
+    };
+    figures.delta_ms = match delta {
+        DeltaAtomicity::Least(ns) => Some(ns as f64 / 1e6),
+        DeltaAtomicity::Never | DeltaAtomicity::Unjudged => None,
+    };
+    figures
 }
 
 /// The stale reads of a part of a history, by their positions in the whole.
@@ -322,6 +344,12 @@ mod tests {
         assert_eq!(verdicts(&own), [Valid, Valid]);
         assert_eq!(own.claims[0].staleness.stale_reads, 0);
         assert_eq!(own.claims[1].staleness.stale_reads, OK_OPS_MIN);
+        // One write was overlooked; by the other mode, none.
+        let k = |claim: &Claim| (claim.staleness.k_at_least, claim.staleness.k_at_most);
+        assert_eq!(k(&own.claims[0]), (Some(1), Some(1)));
+        assert_eq!(k(&own.claims[1]), (Some(2), Some(2)));
+        assert_eq!(own.claims[0].staleness.delta_ms, Some(0.0));
+        assert!(own.claims[1].staleness.delta_ms > Some(0.0));
         // The positions in the whole history, every other of them in its part.
         let expected: Vec<u32> = (1..=OK_OPS_MIN as u32).map(|read| 2 * read).collect();
         let stale: Vec<u32> = own.stale_reads.iter().map(|read| read.op_index.0).collect();

@@ -609,6 +609,9 @@ fn claim(history: &History, staleness: &[ReadStaleness], mode: usize) -> Claim {
             ms_behind_p99: if stale.is_empty() { 0.0 } else { 1_204.0 },
             future_reads: 0,
             phantom_reads: u64::from(mode == 1),
+            delta_ms: None,
+            k_at_least: None,
+            k_at_most: None,
         },
         read_latency_ms: LatencyMs {
             p50: 0.12 + 0.6 / (1 + mode) as f64,
