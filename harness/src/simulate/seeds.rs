@@ -156,9 +156,10 @@ impl Campaign {
         command + &format!(" --seeds {seed} --trace")
     }
 
-    /// How long each of `threads` clients pauses at most, so that together they make up the rate.
+    /// How long each of `threads` clients pauses at most, so that together they make up the rate; but no longer than it
+    /// leaves the healed cluster time to answer.
     fn think_us_max(&self, threads: usize) -> u64 {
-        2 * 1_000_000 * threads as u64 / u64::from(self.rate)
+        (2 * 1_000_000 * threads as u64 / u64::from(self.rate)).min(self.config.liveness_us / 2)
     }
 
     /// Runs one seed. The second part is how it failed, if it did, or why nobody knows.

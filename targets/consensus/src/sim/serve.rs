@@ -87,7 +87,12 @@ where
             return;
         }
         state.waiting = false;
-        let mut pause_us = self.rng.next_u64() % (self.config.think_us_max + 1);
+        let mut think_us_max = self.config.think_us_max;
+        if self.healed {
+            // However seldom clients ask, each must have the time for the answers that it is to get.
+            think_us_max = think_us_max.min(self.config.liveness_us / 8);
+        }
+        let mut pause_us = self.rng.next_u64() % (think_us_max + 1);
         match outcome {
             ClientOutcome::Result { .. } => {
                 self.stats.answers += 1;
