@@ -12,6 +12,7 @@
 //! rate again and jumps no more; what it has gained or lost by then, it keeps.
 
 use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
 use std::ops::RangeInclusive;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ use crate::process::{Bounds, ClockClaim, ClockControl, ClockOrder, ClockReading,
 
 /// How long a node may take to carry out an order. A loaded node may well need some time.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How often a process that does not listen yet is tried within that.
+const LISTEN_POLL: Duration = Duration::from_millis(5);
 /// How often the clocks are read.
 const READ_INTERVAL: Duration = Duration::from_millis(50);
 /// By how much clocks jump: more than an election takes.
@@ -237,8 +240,8 @@ impl Fault for Clock {
 }
 
 impl Struck {
-    fn bend(node: Node, control: ClockControl, bend: Bend) -> std::io::Result<Self> {
-        let before = control.order(ClockOrder::Show, PATIENCE)?;
+    fn bend(node: Node, control: ClockControl, bend: Bend) -> io::Result<Self> {
+        let before = first_reading(&control)?;
         let order = match bend {
             Bend::Rate(rate) => ClockOrder::Rate(rate),
             Bend::Jump(micros) => ClockOrder::Jump(micros),
@@ -345,6 +348,23 @@ impl Struck {
         Bounds {
             least_us: a.min(b),
             most_us: a.max(b),
+        }
+    }
+}
+
+/// Reads the clock of a process that runs, but may have been started just now: it does not listen yet then, and the
+/// socket is missing, or that of its earlier life.
+fn first_reading(control: &ClockControl) -> io::Result<ClockReading> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match control.order(ClockOrder::Show, PATIENCE) {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound)
+                    && Instant::now() < deadline =>
+            {
+                thread::sleep(LISTEN_POLL);
+            }
+            read => return read,
         }
     }
 }
