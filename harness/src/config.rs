@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use splitbrain_nemesis::network::NODES_MAX;
 use splitbrain_nemesis::node::Node;
-use splitbrain_nemesis::schedule::{FaultKind, Intervals, Schedule};
+use splitbrain_nemesis::schedule::{DRIFT_PPM, FaultKind, Intervals, Schedule};
 use splitbrain_systems::{Asked, ReadModeInfo, System};
 
 use crate::catalog;
 use crate::cli::RunOptions;
 use crate::failure::{Failure, Result};
 use crate::host::HostFacts;
+use crate::output;
 use crate::rerun;
 use crate::test_file::{JudgedMode, Test};
 use crate::units::{CONCURRENCY_MAX, Concurrency, Span, SpanRange};
@@ -40,7 +41,11 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
     let system = catalog::system(options.system.as_deref().unwrap_or(catalog::SYSTEM_DEFAULT))?;
     let workload = catalog::workload(options.workload.as_deref().unwrap_or(catalog::WORKLOAD_DEFAULT))?;
     let observers = options.observers.unwrap_or(0);
-    let modes = read_modes(system, &options.read_mode, observers)?;
+    let nemesis = catalog::faults(&options.nemesis)?;
+    let mut modes = read_modes(system, &options.read_mode, observers)?;
+    if options.claim.is_none() && voids_trust_in_clocks(&nemesis, &options.option) {
+        modes = without_trust_in_clocks(modes, !options.read_mode.is_empty())?;
+    }
     let mutant = options
         .mutant
         .as_deref()
@@ -68,7 +73,6 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
         options.check_time_limit.unwrap_or(CHECK_TIME_LIMIT_DEFAULT),
     )?;
     let seed = options.seed.unwrap_or_else(draw_seed);
-    let nemesis = catalog::faults(&options.nemesis)?;
     // Drawn for the voters alone, so that systems with and without observers meet the same faults.
     if nemesis.is_empty() && (options.fault_time.is_some() || options.fault_gap.is_some()) {
         return Err(contradiction(
@@ -139,6 +143,41 @@ fn read_modes(system: &dyn System, wanted: &[String], observers: u16) -> Result<
         ))),
         None => Ok(modes),
     }
+}
+
+/// Whether these faults bend clocks further than read modes that trust them must bear: then their claims are void.
+fn voids_trust_in_clocks(nemesis: &[FaultKind], options: &[String]) -> bool {
+    let bound = options
+        .iter()
+        .rev()
+        .find_map(|option| option.strip_prefix("clock-drift-bound-ppm="));
+    let bound = bound.and_then(|ppm| ppm.parse::<u64>().ok()).unwrap_or(DRIFT_PPM);
+    nemesis.contains(&FaultKind::Clock) || nemesis.contains(&FaultKind::Drift) && bound < DRIFT_PPM
+}
+
+/// The read modes whose claims stand whatever clocks do.
+fn without_trust_in_clocks(
+    modes: Vec<&'static ReadModeInfo>,
+    were_asked_for: bool,
+) -> Result<Vec<&'static ReadModeInfo>> {
+    let (trusting, others): (Vec<_>, Vec<_>) = modes.into_iter().partition(|mode| mode.trusts_clocks);
+    let Some(mode) = trusting.first() else {
+        return Ok(others);
+    };
+    if were_asked_for {
+        return Err(contradiction(format!(
+            "the read mode {} is {}, and the faults bend them further; leave it out, or say by --claim what it \
+             is to be judged against all the same",
+            mode.name, mode.promise
+        )));
+    }
+    for mode in &trusting {
+        output::note(&format!(
+            "note: the read mode {} is left out: it is {}, and the faults bend them further",
+            mode.name, mode.promise
+        ));
+    }
+    Ok(others)
 }
 
 /// The settings of the system, each once; a later one replaces an earlier.
@@ -369,6 +408,23 @@ mod tests {
         }
         // Those that only read do so whatever the mix.
         test("splitbrain run --mix write=1");
+    }
+
+    #[test]
+    fn a_mode_that_trusts_clocks_is_not_judged_where_they_are_broken() {
+        let lease = |line: &str| {
+            resolve(run_options(line)).map(|test| test.read_modes.iter().any(|mode| mode.name == "lease"))
+        };
+        let run = "splitbrain run --nemesis";
+        assert!(lease(&format!("{run} drift")).unwrap());
+        assert!(!lease(&format!("{run} clock")).unwrap());
+        assert!(!lease(&format!("{run} drift --option clock-drift-bound-ppm=10000")).unwrap());
+        let failure = lease(&format!("{run} clock --read-mode lease")).unwrap_err();
+        assert!(
+            failure.to_string().contains("leave it out, or say by --claim"),
+            "{failure}"
+        );
+        assert!(lease(&format!("{run} clock --read-mode lease --claim linearizable")).unwrap());
     }
 
     #[test]

@@ -36,7 +36,10 @@ fn unknown_names_list_the_known_ones() {
         ),
         (
             &["run", "--nemesis", "partition,kil"],
-            &["unknown fault `kil`", "known: partition, kill, pause"],
+            &[
+                "unknown fault `kil`",
+                "known: partition, kill, pause, loss, drift, clock",
+            ],
         ),
         (
             &["run", "--read-mode", "leese"],

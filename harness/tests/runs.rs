@@ -128,15 +128,14 @@ fn rejudge(folder: &Path) {
 
 #[test]
 fn every_fault_of_a_schedule_is_proven_and_no_linearizable_claim_is_broken() {
+    for (nemesis, time_limit) in [("partition,kill,pause", "10s"), ("loss,drift,clock", "12s")] {
+        every_fault_is_proven(nemesis, time_limit);
+    }
+}
+
+fn every_fault_is_proven(nemesis: &str, time_limit: &str) {
     let store = tempfile::tempdir().unwrap();
-    let args = [
-        "--nemesis",
-        "partition,kill,pause",
-        "--time-limit",
-        "10s",
-        "--seed",
-        "3",
-    ];
+    let args = ["--nemesis", nemesis, "--time-limit", time_limit, "--seed", "3"];
     let output = start(&store, &args).wait_with_output().unwrap();
     let results = results(&store);
     // On a machine that is busy with other tests too few ops may get through, which is `unknown` and honest.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use splitbrain_nemesis::faults::Arena;
 use splitbrain_nemesis::network::Network;
 use splitbrain_nemesis::node::Node;
-use splitbrain_nemesis::process::{LogFiles, NodeProcess, NodeProcesses, Nodes};
+use splitbrain_nemesis::process::{ClockControl, LogFiles, NodeProcess, NodeProcesses, Nodes};
 
 use crate::node::ask;
 
@@ -29,13 +29,17 @@ impl Cluster {
         let mut processes = Vec::new();
         for node in network.nodes() {
             let mut command = Command::new(std::env::current_exe()?);
-            command.args(["node", &network.address(*node).to_string()]);
+            let clock = std::path::PathBuf::from(format!("/run/{node}.clock"));
+            command
+                .args(["node", &network.address(*node).to_string()])
+                .arg(&clock);
             let file = |name: &str| logs.join(format!("{node}.{name}"));
             let files = LogFiles {
                 stdout: file("stdout"),
                 stderr: file("stderr"),
             };
-            processes.push(NodeProcess::new(*node, command, files, network.namespace(*node))?);
+            let process = NodeProcess::new(*node, command, files, network.namespace(*node))?;
+            processes.push(process.with_clock(ClockControl::at(clock)));
         }
         let cluster = Self {
             network,

@@ -17,8 +17,8 @@ use crate::{Outcome, ensure};
 const QUICK: Intervals = Intervals {
     head_ms: 50,
     tail_ms: 200,
-    fault_ms: (100, 500),
-    gap_ms: (50, 200),
+    fault_ms: (400, 700),
+    gap_ms: (200, 400),
 };
 
 fn leader() -> Vec<Node> {
@@ -82,13 +82,17 @@ fn cut_short(events: &[Event]) -> Vec<u32> {
 /// Every fault starts and stops once, near its time, and is proven; all is well afterwards.
 pub(crate) fn conduct(seed: u64) -> Outcome {
     let cluster = Cluster::start(5)?;
-    let schedule = Schedule::generate(seed, &FaultKind::ALL, 4_000, &QUICK, 5)?;
+    let schedule = Schedule::generate(seed, &FaultKind::ALL, 6_000, &QUICK, 5)?;
     let (conducted, events) = run(&cluster, &schedule, &StopRequest::new(), &mut |_| {});
     let conducted = conducted?;
     let count = schedule.events.len();
+    let unproven = events
+        .iter()
+        .filter(|event| matches!(event, Event::Stopped { proven: false, .. }));
+    let unproven: Vec<&Event> = unproven.collect();
     ensure!(
         conducted == Conducted { interrupted: false } && proven(&events).len() == count,
-        "{events:#?}"
+        "{unproven:#?}"
     );
 
     let mut starts = BTreeMap::new();

@@ -8,10 +8,13 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use splitbrain_nemesis::faults::{self, Arena, Evidence, Fault};
 use splitbrain_nemesis::grudge::PartitionShape;
-use splitbrain_nemesis::network::Network;
+use splitbrain_nemesis::network::{Channel, Endpoint, Network};
 use splitbrain_nemesis::node::{Node, NodeSet};
-use splitbrain_nemesis::process::{Killed, NodeProcesses, NodeState, Nodes, ProcessError, ThreadStates};
-use splitbrain_nemesis::schedule::{FaultVariant, ScheduledFault};
+use splitbrain_nemesis::process::{
+    ClockControl, ClockOrder, ClockReading, Killed, NodeProcesses, NodeState, Nodes, ProcessError,
+    ThreadStates,
+};
+use splitbrain_nemesis::schedule::{FaultKind, FaultVariant, LossVariant, ScheduledFault};
 
 use crate::cluster::Cluster;
 use crate::node::THREADS;
@@ -48,7 +51,7 @@ pub(crate) fn network(count: u16) -> Outcome {
     println!("network of {count} nodes: {:.1} ms", milliseconds(start));
     let start = Instant::now();
     let missing = network
-        .probe()?
+        .probe(Channel::Ways)?
         .wait(|_, _| true, std::time::Duration::from_secs(2))?;
     ensure!(missing.is_empty(), "lost: {missing:?}");
     println!("first probes between all: {:.1} ms", milliseconds(start));
@@ -180,6 +183,76 @@ pub(crate) fn partition() -> Outcome {
     Ok(())
 }
 
+/// How many of 200 datagrams arrive from `a` at `b`, on a channel that only losses touch.
+fn arrivals(cluster: &Cluster, a: Node, b: Node) -> Result<u64, Box<dyn std::error::Error>> {
+    let mut round = cluster.network.probe_often(Channel::Losses, 200)?;
+    round.wait(|_, _| true, std::time::Duration::from_millis(50))?;
+    Ok(round.arrivals(Endpoint::Node(a), Endpoint::Node(b)))
+}
+
+/// Datagrams are lost on the ways that should lose some and on no other, and a partition that overlaps
+/// is proven by its own probes, as is the loss by its.
+pub(crate) fn loss() -> Outcome {
+    let cluster = Cluster::start(3)?;
+    let arena = cluster.arena(&leader);
+    for variant in LossVariant::ALL {
+        let mut fault = build(FaultVariant::Loss(variant), 1);
+        fault.set_up(arena)?;
+        let start = Instant::now();
+        let struck = fault.start(arena)?;
+        let injected_ms = milliseconds(start);
+        let of_leader = variant == LossVariant::Leader30Percent;
+        ensure!(
+            struck == if of_leader { leader() } else { cluster.nodes() },
+            "{struck:?}"
+        );
+        // One in ten: that 200 of 200 arrive has a chance of 1 in 10^9, that fewer than half do of less.
+        let (lossy, other) = (
+            arrivals(&cluster, LEADER, Node(1))?,
+            arrivals(&cluster, Node(1), Node(3))?,
+        );
+        ensure!((100..200).contains(&lossy), "{}: {lossy} arrived", variant.name());
+        ensure!(
+            (other == 200) == of_leader,
+            "{}: {other} arrived elsewhere",
+            variant.name()
+        );
+
+        let mut cut = build(FaultVariant::Partition(PartitionShape::IsolatedLeader), 1);
+        cut.start(arena)?;
+        let start = Instant::now();
+        let evidence = fault.evidence_during(arena)?;
+        let observed_ms = milliseconds(start);
+        ensure_proven(&evidence)?;
+        ensure!(
+            evidence.sentences.len() == if of_leader { 4 } else { 6 },
+            "{evidence:?}"
+        );
+        ensure_proven(&cut.evidence_during(arena)?)?;
+        fault.stop(arena)?;
+        ensure_proven(&fault.evidence_after(arena)?)?;
+        ensure_proven(&cut.evidence_during(arena)?)?;
+        cut.stop(arena)?;
+        ensure_proven(&cut.evidence_after(arena)?)?;
+        ensure!(
+            arrivals(&cluster, LEADER, Node(1))? == 200,
+            "{}: not healed",
+            variant.name()
+        );
+        fault.stop(arena)?;
+        ensure!(
+            !fault.evidence_during(arena)?.is_proof(),
+            "{} is proven without being in force",
+            variant.name()
+        );
+        println!(
+            "{}: in force {injected_ms:.1} ms, observed {observed_ms:.1} ms",
+            variant.name()
+        );
+    }
+    Ok(())
+}
+
 pub(crate) fn kill() -> Outcome {
     let cluster = Cluster::start(3)?;
     let arena = cluster.arena(&leader);
@@ -266,6 +339,71 @@ pub(crate) fn pause() -> Outcome {
             !fault.evidence_during(arena)?.is_proof(),
             "{set} is proven without being in force"
         );
+    }
+    Ok(())
+}
+
+/// What a node's clock has gained since `earlier`, to the millisecond.
+fn gained_ms(cluster: &Cluster, earlier: &ClockReading) -> Result<f64, Box<dyn std::error::Error>> {
+    let now = read_clock(cluster, Node(1))?.gained_since(earlier);
+    Ok((now.least_us + now.most_us) / 2e3)
+}
+
+fn read_clock(cluster: &Cluster, node: Node) -> Result<ClockReading, Box<dyn std::error::Error>> {
+    let control = cluster.processes.clock(node).ok_or("no clock")?;
+    Ok(control.order(ClockOrder::Show, std::time::Duration::from_secs(1))?)
+}
+
+/// The clock of a struck node differs from the harness's by what it should, and runs on with it afterwards, also
+/// where the node was paused when it was to be set right.
+pub(crate) fn clock() -> Outcome {
+    let cluster = Cluster::start(1)?;
+    let everyone = || vec![Node(1)];
+    let arena = cluster.arena(&everyone);
+    let node = Node(1);
+    let drift = FaultKind::Drift.variants(1).into_iter();
+    for variant in drift.chain(FaultKind::Clock.variants(1)) {
+        for paused in [false, true] {
+            let before = read_clock(&cluster, node)?;
+            let mut fault = build(variant, 1);
+            fault.set_up(arena)?;
+            ensure!(fault.start(arena)? == [node], "{variant}: it was not struck");
+            std::thread::sleep(std::time::Duration::from_millis(700));
+            let gained_ms = gained_ms(&cluster, &before)?;
+            // A busy machine may sleep for longer.
+            let (low, high) = match variant.name() {
+                "one-fast" => (50.0, 400.0),
+                "leader-slow" => (-400.0, -50.0),
+                "one-ahead" => (499.0, 501.0),
+                "leader-back" => (-501.0, -499.0),
+                _ => (-1.0, 201.0),
+            };
+            ensure!(
+                (low..=high).contains(&gained_ms),
+                "{variant}: gained {gained_ms} ms"
+            );
+            if paused {
+                cluster.processes.pause(node)?;
+            }
+            ensure_proven(&fault.evidence_during(arena)?)?;
+            fault.stop(arena)?;
+            let after = fault.evidence_after(arena)?;
+            ensure!(after.objections.is_empty(), "{variant}: {after:?}");
+            if paused {
+                cluster.processes.resume(node)?;
+            }
+            cluster.wait_until_answers(node)?;
+            // It may be set right a moment after it goes on, and stands still until it is.
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            let right = read_clock(&cluster, node)?;
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            let gained = read_clock(&cluster, node)?.gained_since(&right);
+            ensure!(
+                gained.least_us < 1.0 && gained.most_us > -1.0,
+                "{variant}: not healed, {gained:?}"
+            );
+            println!("{variant}: gained {gained_ms:.1} ms, healed");
+        }
     }
     Ok(())
 }
@@ -371,6 +509,10 @@ impl Nodes for Late<'_> {
 
     fn thread_states(&self, node: Node) -> Result<ThreadStates, ProcessError> {
         self.0.thread_states(node)
+    }
+
+    fn clock(&self, node: Node) -> Option<ClockControl> {
+        self.0.clock(node)
     }
 }
 

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
-        ["node", address] => node::serve(address),
+        ["node", address, clock] => node::serve(address, clock),
         ["probe"] => sandboxing::probe(),
         ["threads"] => sandboxing::threads(),
         scenario => match sandbox::enter() {
@@ -58,6 +58,8 @@ fn inside(scenario: &[&str]) -> Outcome {
         ["network", count] => faulting::network(count.parse()?),
         ["process"] => faulting::process(),
         ["partition"] => faulting::partition(),
+        ["clock"] => faulting::clock(),
+        ["loss"] => faulting::loss(),
         ["kill"] => faulting::kill(),
         ["pause"] => faulting::pause(),
         ["overlap"] => faulting::overlap(),

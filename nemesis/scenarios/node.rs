@@ -3,8 +3,9 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::Outcome;
 
@@ -15,8 +16,11 @@ const PORT: u16 = 7000;
 /// repetition of a SYN comes after a second.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-pub(crate) fn serve(address: &str) -> Outcome {
+pub(crate) fn serve(address: &str, clock: &str) -> Outcome {
     let listener = TcpListener::bind((address.parse::<Ipv4Addr>()?, PORT))?;
+    let _ = std::fs::remove_file(clock);
+    let orders = UnixListener::bind(clock)?;
+    thread::spawn(move || take_orders(&orders));
     println!("listening");
     for _ in 1..THREADS {
         // Threads that do nothing, for a pause to stop as well.
@@ -34,6 +38,51 @@ pub(crate) fn serve(address: &str) -> Outcome {
         });
     }
     Ok(())
+}
+
+/// A clock that takes orders, as those of the bundled nodes do.
+struct Clock {
+    since: Instant,
+    micros: i64,
+    rate: f64,
+    floor: i64,
+}
+
+impl Clock {
+    fn micros(&self) -> i64 {
+        self.micros + (self.since.elapsed().as_micros() as f64 * self.rate) as i64
+    }
+
+    fn shown(&self) -> i64 {
+        self.micros().max(self.floor)
+    }
+
+    fn carry_out(&mut self, order: &str) -> Option<()> {
+        (self.micros, self.floor, self.since) = (self.micros(), self.shown(), Instant::now());
+        match order.split_once(' ') {
+            Some(("jump", micros)) => self.micros += micros.parse::<i64>().ok()?,
+            Some(("rate", rate)) => self.rate = rate.parse().ok()?,
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+fn take_orders(listener: &UnixListener) {
+    let mut clock = Clock {
+        since: Instant::now(),
+        micros: 0,
+        rate: 1.0,
+        floor: 0,
+    };
+    for stream in listener.incoming().filter_map(Result::ok) {
+        let mut order = String::new();
+        if BufReader::new(&stream).read_line(&mut order).is_ok() {
+            clock.carry_out(order.trim_end());
+            // Who does not wait for the answer does not need it.
+            let _ = (&stream).write_all(format!("{}\n", clock.shown()).as_bytes());
+        }
+    }
 }
 
 fn answer(mut stream: &TcpStream) -> std::io::Result<()> {

@@ -17,7 +17,7 @@ pub(crate) fn probe() -> Outcome {
     if let Err(error) = &probe.world {
         return Err(format!("{error}; mend: {}", error.mend().unwrap_or("none known")).into());
     }
-    if let Err(error) = &probe.firewall {
+    if let Some((_, error)) = probe.lacking.first() {
         return Err(format!("{error}; mend: {}", error.mend().unwrap_or("none known")).into());
     }
     Ok(())

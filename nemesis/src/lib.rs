@@ -5,6 +5,7 @@
 //! | [`sandbox`] | a process tree of its own, from which nothing leaks, and what the host allows of it |
 //! | [`network`] | a bridge and a network namespace for each node, and probes between them |
 //! | [`process`] | the nodes' processes: start, kill, pause, resume, and how one died |
+//! | [`facility`] | what faults need of the host beyond a sandbox |
 //! | [`firewall`] | dropping packets in a namespace, and counting them |
 //! | [`grudge`] | who drops packets from whom: the shapes of partitions |
 //! | [`schedule`] | which fault strikes when, drawn from a seed |
@@ -18,6 +19,7 @@
 //! time is, it is told by its caller.
 
 pub mod conductor;
+pub mod facility;
 pub mod faults;
 pub mod firewall;
 pub mod grudge;

@@ -33,6 +33,20 @@ fn partition_cuts_what_its_grudge_says_and_heals() {
 }
 
 #[test]
+fn loss_loses_its_share_and_nothing_else() {
+    if possible() {
+        succeed(&["loss"]);
+    }
+}
+
+#[test]
+fn clocks_go_wrong_by_what_was_meant_and_right_again() {
+    if possible() {
+        succeed(&["clock"]);
+    }
+}
+
+#[test]
 fn kill_ends_processes_and_starts_others() {
     if possible() {
         succeed(&["kill"]);

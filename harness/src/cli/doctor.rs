@@ -63,14 +63,22 @@ fn checks(probe: &Probe) -> Vec<Check> {
         Ok(()) => Ok("a sandbox was made".to_owned()),
         Err(error) => Err((error.to_string(), error.mend())),
     };
-    let fault = |kind: FaultKind| match (&probe.world, kind) {
-        (Err(_), _) => Err(("there is no sandbox".to_owned(), None)),
-        (Ok(()), FaultKind::Partition) => match &probe.firewall {
-            Ok(()) => Ok("iptables dropped and counted packets in a sandbox".to_owned()),
-            Err(error) => Err((error.to_string(), error.mend())),
-        },
-        (Ok(()), FaultKind::Kill | FaultKind::Pause) => {
-            Ok("signals to processes of one's own need no privilege".to_owned())
+    let fault = |kind: FaultKind| {
+        if probe.world.is_err() {
+            return Err(("there is no sandbox".to_owned(), None));
+        }
+        let needs = kind.needs();
+        match needs.iter().find_map(|facility| probe.lacks(*facility)) {
+            Some(error) => Err((error.to_string(), error.mend())),
+            None if kind.strikes_clocks() => Ok(
+                "the bundled systems take their time from a clock that can be bent; no privilege is needed"
+                    .to_owned(),
+            ),
+            None if needs.is_empty() => Ok("signals to processes of one's own need no privilege".to_owned()),
+            None => {
+                let shown: Vec<&str> = needs.iter().map(|facility| facility.shown()).collect();
+                Ok(shown.join("; "))
+            }
         }
     };
     let check = |name, found: std::result::Result<String, (String, Option<&str>)>| match found {
@@ -119,6 +127,7 @@ fn text(findings: &Findings) -> String {
 
 #[cfg(test)]
 mod tests {
+    use splitbrain_nemesis::facility::Facility;
     use splitbrain_nemesis::firewall::FirewallError;
     use splitbrain_nemesis::sandbox::SandboxError;
 
@@ -130,17 +139,22 @@ mod tests {
     }
 
     #[test]
-    fn without_iptables_only_partitions_are_impossible_and_the_mend_is_said() {
+    fn without_iptables_what_needs_it_is_impossible_and_the_mend_is_said() {
         let probe = Probe {
             user_namespace: true,
             world: Ok(()),
-            firewall: Err(FirewallError::Missing("iptables-restore")),
+            lacking: Facility::ALL
+                .map(|facility| (facility, FirewallError::Missing("iptables-restore")))
+                .into(),
         };
         let expected = [
             ("sandbox", true),
             ("partition", false),
             ("kill", true),
             ("pause", true),
+            ("loss", false),
+            ("drift", true),
+            ("clock", true),
         ];
         assert_eq!(possible(&probe), expected);
         let findings = Findings {
@@ -155,7 +169,7 @@ mod tests {
         let probe = Probe {
             user_namespace: true,
             world: Err(SandboxError::UserNamespacesOff),
-            firewall: Ok(()),
+            lacking: Vec::new(),
         };
         assert!(possible(&probe).iter().all(|(_, possible)| !possible));
         let mends = checks(&probe).into_iter().filter_map(|check| check.mend);

@@ -7,7 +7,7 @@ use std::path::Path;
 use splitbrain_consensus::NodeId;
 use splitbrain_nemesis::network::Network;
 use splitbrain_nemesis::node::Node;
-use splitbrain_nemesis::process::{Death, LogFiles, NodeProcess, NodeProcesses};
+use splitbrain_nemesis::process::{ClockControl, Death, LogFiles, NodeProcess, NodeProcesses};
 use splitbrain_systems::{NodeAddrs, NodeSpec, System};
 
 use crate::failure::{Failure, Result};
@@ -16,6 +16,8 @@ use crate::test_file::Test;
 
 /// This very program, also where its file was replaced meanwhile.
 const THIS_PROGRAM: &str = "/proc/self/exe";
+/// Where nodes take orders to their clocks: in the sandbox's own `/run`, whose paths are short enough for sockets.
+const CLOCKS: &str = "/run/clocks";
 /// What nodes log: everything that explains a death, nothing of each request.
 const NODE_LOG: &str = "info";
 
@@ -43,7 +45,9 @@ impl Cluster {
         let voters = test.layout().voters;
         let members: Vec<NodeId> = addrs[..voters].iter().map(|addrs| addrs.id).collect();
         let options: Vec<_> = test.options.clone().into_iter().collect();
+        std::fs::create_dir_all(CLOCKS).map_err(|error| host("making a folder", &error))?;
         let processes = network.nodes().iter().map(|node| {
+            let clock = Path::new(CLOCKS).join(node.to_string());
             let folder = folder.node(&node.to_string());
             let spec = NodeSpec {
                 binary: Path::new(THIS_PROGRAM),
@@ -55,12 +59,14 @@ impl Cluster {
                 mutant: test.mutant.as_deref(),
                 options: &options,
                 log: NODE_LOG,
+                clock_control: Some(&clock),
             };
             let logs = LogFiles {
                 stdout: folder.join("stdout.log"),
                 stderr: folder.join("stderr.log"),
             };
             NodeProcess::new(*node, system.node_command(&spec), logs, network.namespace(*node))
+                .map(|process| process.with_clock(ClockControl::at(clock)))
                 .map_err(|error| host("preparing a node", &error))
         });
         let processes = NodeProcesses::new(processes.collect::<Result<_>>()?);

@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use splitbrain_checker::history::{DataModel, Header, History, read_native_file};
+use splitbrain_nemesis::facility::Facility;
 use splitbrain_nemesis::process::Death;
 use splitbrain_nemesis::sandbox::{self, Entered, SandboxError};
 use splitbrain_nemesis::schedule::FaultKind;
@@ -67,19 +68,27 @@ pub fn run(test: &Test, json: bool) -> Result<ExitCode> {
 /// Finds out what is missing before anything is set up.
 fn preflight(test: &Test) -> Result<()> {
     store::check_writable(&test.store)?;
-    if !test.nemesis.contains(&FaultKind::Partition) {
+    let needs: Vec<(FaultKind, Facility)> = test
+        .nemesis
+        .iter()
+        .flat_map(|kind| kind.needs().iter().map(|facility| (*kind, *facility)))
+        .collect();
+    if needs.is_empty() {
         return Ok(());
     }
-    let probe = sandbox::probe()
-        .and_then(|probe| probe.world.map(|()| probe.firewall))
-        .map_err(|error| no_sandbox(&error))?;
-    probe.map_err(|error| {
-        let mend = error.mend().map(str::to_owned);
-        Failure::Host {
-            problem: format!("partitions need iptables: {error}"),
-            mend,
+    let probe = sandbox::probe().map_err(|error| no_sandbox(&error))?;
+    if let Err(error) = &probe.world {
+        return Err(no_sandbox(error));
+    }
+    for (kind, facility) in needs {
+        if let Some(error) = probe.lacks(facility) {
+            return Err(Failure::Host {
+                problem: format!("the fault {kind} is impossible here: {error}"),
+                mend: error.mend().map(str::to_owned),
+            });
         }
-    })
+    }
+    Ok(())
 }
 
 fn no_sandbox(error: &SandboxError) -> Failure {

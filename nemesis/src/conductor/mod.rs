@@ -306,13 +306,14 @@ impl Conductor<'_> {
                 NodeState::Down => objections.push(format!("{node} is still down")),
             }
         }
-        if self
-            .parts
-            .iter()
-            .any(|part| part.event.variant.kind() == FaultKind::Partition)
-        {
+        let any = |is: fn(FaultKind) -> bool| self.parts.iter().any(|part| is(part.event.variant.kind()));
+        if any(FaultKind::strikes_the_network) {
             let network = faults::check_network_is_whole(self.arena).map_err(ConductError::Verify)?;
             objections.extend(network);
+        }
+        if any(FaultKind::strikes_clocks) {
+            let clocks = faults::check_clocks_are_right(self.arena).map_err(ConductError::Verify)?;
+            objections.extend(clocks);
         }
         if objections.is_empty() {
             Ok(())

@@ -39,7 +39,7 @@ impl Kill {
 impl Fault for Kill {
     fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
         let is_alive =
-            |state: &NodeState| matches!(state, NodeState::Running { .. } | NodeState::Paused { .. });
+            |_, state: &NodeState| matches!(state, NodeState::Running { .. } | NodeState::Paused { .. });
         let chosen = choose(self.set, arena, self.leader_patience, &mut self.rng, is_alive)?;
         self.leaderless = chosen.leaderless;
         let chosen = chosen.nodes;

@@ -13,7 +13,9 @@
 //! A fault that is aimed at the leader waits a while for one to be known. Where none comes to be, it strikes
 //! another node, and its evidence says so.
 
+mod clock;
 mod kill;
+mod loss;
 mod parallel;
 mod partition;
 mod pause;
@@ -22,6 +24,7 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use clock::check_clocks_are_right;
 pub(crate) use partition::check_network_is_whole;
 use rand_chacha::ChaCha8Rng;
 
@@ -30,7 +33,7 @@ use crate::network::Network;
 use crate::node::{Node, NodeSet, names};
 use crate::process::{NodeState, Nodes, ProcessError};
 use crate::rng;
-use crate::schedule::{FaultVariant, ScheduledFault};
+use crate::schedule::{ClockVariant, DRIFT, DriftVariant, FaultVariant, ScheduledFault};
 
 /// How long a fault that is aimed at the leader waits at most for one to be known. An election takes less, unless
 /// it cannot succeed.
@@ -93,6 +96,9 @@ pub enum FaultError {
     /// The network could not be probed.
     #[error("probing the network failed")]
     Probe(#[source] io::Error),
+    /// The node is of a system whose clocks cannot be bent.
+    #[error("the clock of {0} cannot be bent: its system takes no orders to it")]
+    NoClock(Node),
     /// A thread could not be started.
     #[error("starting a thread failed")]
     Thread(#[source] io::Error),
@@ -142,6 +148,22 @@ pub fn build(scheduled: &ScheduledFault) -> Box<dyn Fault> {
         FaultVariant::Partition(shape) => Box::new(partition::Partition::new(shape, rng, patience)),
         FaultVariant::Kill(set) => Box::new(kill::Kill::new(set, rng, patience)),
         FaultVariant::Pause(set) => Box::new(pause::Pause::new(set, rng, patience)),
+        FaultVariant::Drift(variant) => {
+            let (set, bend) = match variant {
+                DriftVariant::OneFast => (NodeSet::One, clock::Bend::Rate(1.0 + DRIFT)),
+                DriftVariant::LeaderSlow => (NodeSet::Primaries, clock::Bend::Rate(1.0 - DRIFT)),
+            };
+            Box::new(clock::Clock::new(set, bend, rng, patience))
+        }
+        FaultVariant::Clock(variant) => {
+            let (set, bend) = match variant {
+                ClockVariant::OneAhead => (NodeSet::One, clock::Bend::Jump(clock::JUMP_US)),
+                ClockVariant::LeaderBack => (NodeSet::Primaries, clock::Bend::Jump(-clock::JUMP_US)),
+                ClockVariant::OneStrobes => (NodeSet::One, clock::Bend::Strobe),
+            };
+            Box::new(clock::Clock::new(set, bend, rng, patience))
+        }
+        FaultVariant::Loss(variant) => Box::new(loss::Loss::new(variant, patience)),
     }
 }
 
@@ -157,18 +179,18 @@ struct Chosen {
     leaderless: bool,
 }
 
-/// Chooses from the nodes whose state fits.
+/// Chooses from the nodes that fit, by their state.
 fn choose(
     set: NodeSet,
     arena: Arena<'_>,
     patience: Duration,
     rng: &mut ChaCha8Rng,
-    fits: impl Fn(&NodeState) -> bool,
+    mut fits: impl FnMut(Node, &NodeState) -> bool,
 ) -> Result<Chosen, FaultError> {
     let all = arena.nodes.nodes();
     let mut candidates = Vec::new();
     for node in &all {
-        if fits(&arena.nodes.state(*node)?) {
+        if fits(*node, &arena.nodes.state(*node)?) {
             candidates.push(*node);
         }
     }

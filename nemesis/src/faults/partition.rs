@@ -19,9 +19,9 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Arena, Evidence, Fault, FaultError, instead_of_leader, parallel, wait_for_leaders};
-use crate::firewall::Firewall;
+use crate::firewall::{Drops, Firewall};
 use crate::grudge::{Grudge, PartitionShape};
-use crate::network::{Endpoint, ProbeRound};
+use crate::network::{Channel, Endpoint, ProbeRound};
 use crate::node::Node;
 
 /// How long datagrams that should pass are waited for. They take microseconds; this bounds a starved machine.
@@ -96,7 +96,7 @@ impl Fault for Partition {
             })
             .collect();
         let results = parallel::for_each(&drops, |(by, sources)| {
-            Ok(firewall.add_drops(Some(arena.network.namespace(*by)), sources)?)
+            Ok(firewall.add(Some(arena.network.namespace(*by)), Drops::All, sources)?)
         });
         let mut first_error = Ok(());
         for ((by, _), result) in drops.iter().zip(results) {
@@ -157,7 +157,7 @@ impl Fault for Partition {
         let firewall = self.firewall()?;
         let dropping = std::mem::take(&mut self.dropping);
         let results = parallel::for_each(&dropping, |by| {
-            Ok(firewall.remove_drops(Some(arena.network.namespace(*by)))?)
+            Ok(firewall.remove(Some(arena.network.namespace(*by)), Drops::All)?)
         });
         let mut first_error = Ok(());
         for (by, result) in dropping.into_iter().zip(results) {
@@ -248,16 +248,16 @@ fn count_drops(
     arena: Arena<'_>,
 ) -> Result<BTreeMap<(Node, Node), u64>, FaultError> {
     let results = parallel::for_each(dropping, |by| {
-        Ok(firewall.dropped(Some(arena.network.namespace(*by)))?)
+        Ok(firewall.counts(Some(arena.network.namespace(*by)), Drops::All)?)
     });
     let mut counts = BTreeMap::new();
     for (by, result) in dropping.iter().zip(results) {
         let by_source = result?;
         for from in arena.network.nodes() {
-            if let Some(packets) = by_source.get(&arena.network.address(*from))
-                && *packets > 0
+            if let Some(count) = by_source.get(&arena.network.address(*from))
+                && count.dropped > 0
             {
-                counts.insert((*by, *from), *packets);
+                counts.insert((*by, *from), count.dropped);
             }
         }
     }
@@ -275,7 +275,7 @@ fn probe<'a>(
     let mut rounds = Vec::new();
     let mut missing = Ways::new();
     for _ in 0..PROBE_ROUNDS {
-        let mut round = arena.network.probe().map_err(FaultError::Probe)?;
+        let mut round = arena.network.probe(Channel::Ways).map_err(FaultError::Probe)?;
         missing = round.wait(&expected, PROBE_PATIENCE).map_err(FaultError::Probe)?;
         rounds.push(round);
         if missing.is_empty() {

@@ -42,7 +42,7 @@ impl Pause {
 
 impl Fault for Pause {
     fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
-        let is_running = |state: &NodeState| matches!(state, NodeState::Running { .. });
+        let is_running = |_, state: &NodeState| matches!(state, NodeState::Running { .. });
         let chosen = choose(self.set, arena, self.leader_patience, &mut self.rng, is_running)?;
         self.leaderless = chosen.leaderless;
         for node in chosen.nodes {

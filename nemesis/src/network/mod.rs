@@ -22,7 +22,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 pub use namespace::Namespace;
-pub use probe::{Endpoint, ProbeRound};
+pub use probe::{Channel, Endpoint, ProbeRound};
 
 use crate::node::Node;
 use probe::Probes;
@@ -78,7 +78,7 @@ pub enum NetworkError {
 pub struct Network {
     nodes: Vec<Node>,
     namespaces: Vec<Namespace>,
-    probes: Probes,
+    probes: Vec<Probes>,
 }
 
 impl Network {
@@ -99,7 +99,11 @@ impl Network {
             .collect::<Result<_, _>>()
             .map_err(io("creating a network namespace"))?;
         links::build(&nodes, &namespaces)?;
-        let probes = Probes::open(&nodes, &namespaces).map_err(io("opening a socket for probes"))?;
+        let probes = Channel::ALL.map(|channel| Probes::open(channel, &nodes, &namespaces));
+        let probes = probes
+            .into_iter()
+            .collect::<io::Result<_>>()
+            .map_err(io("opening a socket for probes"))?;
         let network = Self {
             nodes,
             namespaces,
@@ -113,7 +117,7 @@ impl Network {
         let deadline = Instant::now() + READY_LIMIT;
         loop {
             let round = self
-                .probe()
+                .probe(Channel::Ways)
                 .and_then(|mut round| round.wait(|_, _| true, READY_ROUND));
             let missing = round.map_err(|source| NetworkError::Io {
                 step: "probing the network",
@@ -151,12 +155,20 @@ impl Network {
         &self.namespaces[node.index()]
     }
 
-    /// Sends a datagram from each node and from the harness to each of the others.
+    /// Sends a datagram from each node and from the harness to each of the others, on `channel`.
     ///
     /// # Errors
     /// If a socket fails; a datagram that does not arrive is a finding, not an error.
-    pub fn probe(&self) -> io::Result<ProbeRound<'_>> {
-        self.probes.send_round()
+    pub fn probe(&self, channel: Channel) -> io::Result<ProbeRound<'_>> {
+        self.probe_often(channel, 1)
+    }
+
+    /// The same, so many datagrams each way.
+    ///
+    /// # Errors
+    /// If a socket fails.
+    pub fn probe_often(&self, channel: Channel, times: u64) -> io::Result<ProbeRound<'_>> {
+        self.probes[channel as usize].send_round(times)
     }
 }
 

@@ -2,11 +2,15 @@
 //!
 //! Each node's namespace holds a socket that is used from the harness's process. So a probe needs no process in
 //! the namespace, and no system under test: it asks the network alone, and works while nodes are dead or paused.
+//!
+//! There are several channels, told apart by their port. A fault leaves the channels of other faults alone, so that
+//! each can be proven, and be seen to be gone, whatever else is in force.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -35,6 +39,29 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// What is probed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Which ways are open.
+    Ways,
+    /// How much is lost on the way.
+    Losses,
+}
+
+impl Channel {
+    /// Every channel.
+    pub const ALL: [Self; 2] = [Self::Ways, Self::Losses];
+
+    /// The UDP port from and to which its datagrams go, in every namespace.
+    #[must_use]
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Ways => 7701,
+            Self::Losses => 7702,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Probe {
     endpoint: Endpoint,
@@ -50,10 +77,11 @@ pub(super) struct Probes {
 }
 
 impl Probes {
-    pub(super) fn open(nodes: &[Node], namespaces: &[Namespace]) -> io::Result<Self> {
-        let mut probes = vec![Probe::open(Endpoint::Harness, HARNESS_ADDRESS)?];
+    pub(super) fn open(channel: Channel, nodes: &[Node], namespaces: &[Namespace]) -> io::Result<Self> {
+        let port = channel.port();
+        let mut probes = vec![Probe::open(Endpoint::Harness, HARNESS_ADDRESS, port)?];
         for (node, namespace) in nodes.iter().zip(namespaces) {
-            probes.push(namespace.run(|| Probe::open(Endpoint::Node(*node), address(*node)))?);
+            probes.push(namespace.run(|| Probe::open(Endpoint::Node(*node), address(*node), port))?);
         }
         Ok(Self {
             probes,
@@ -61,27 +89,29 @@ impl Probes {
         })
     }
 
-    pub(super) fn send_round(&self) -> io::Result<ProbeRound<'_>> {
-        let number = self.rounds.fetch_add(1, Ordering::Relaxed) + 1;
+    pub(super) fn send_round(&self, times: u64) -> io::Result<ProbeRound<'_>> {
+        let first = self.rounds.fetch_add(times, Ordering::Relaxed) + 1;
         let mut round = ProbeRound {
             probes: &self.probes,
-            number,
-            arrived: BTreeSet::new(),
+            numbers: first..first + times,
+            arrived: BTreeMap::new(),
         };
-        for from in &self.probes {
-            for to in self.probes.iter().filter(|to| to.endpoint != from.endpoint) {
-                from.send(number, to.address)?;
+        for number in round.numbers.clone() {
+            for from in &self.probes {
+                for to in self.probes.iter().filter(|to| to.endpoint != from.endpoint) {
+                    from.send(number, to.address)?;
+                }
+                // Receive as it goes: no socket's buffer needs to hold more than a few.
+                round.receive()?;
             }
-            // Receive as it goes: no socket's buffer needs to hold more than a few.
-            round.receive()?;
         }
         Ok(round)
     }
 }
 
 impl Probe {
-    fn open(endpoint: Endpoint, address: Ipv4Addr) -> io::Result<Self> {
-        let socket = UdpSocket::bind((address, 0))?;
+    fn open(endpoint: Endpoint, address: Ipv4Addr, port: u16) -> io::Result<Self> {
+        let socket = UdpSocket::bind((address, port))?;
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
         Ok(Self {
@@ -115,17 +145,17 @@ fn raw(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw)
 }
 
-/// One datagram each way between any two endpoints, and which of them have arrived so far.
+/// One datagram or several each way between any two endpoints, and how many of them have arrived so far.
 #[derive(Debug)]
 pub struct ProbeRound<'a> {
     probes: &'a [Probe],
-    number: u64,
-    arrived: BTreeSet<(Endpoint, Endpoint)>,
+    numbers: Range<u64>,
+    arrived: BTreeMap<(Endpoint, Endpoint), u64>,
 }
 
 impl ProbeRound<'_> {
     /// Waits until every datagram from `a` to `b` with `expected(a, b)` has arrived, but no longer than
-    /// `patience`. Returns those that are missing.
+    /// `patience`. Returns the ways that lack some.
     ///
     /// # Errors
     /// If a socket fails.
@@ -139,7 +169,7 @@ impl ProbeRound<'_> {
             self.receive()?;
             let missing: Vec<_> = self
                 .ways()
-                .filter(|way| !self.arrived.contains(way) && expected(way.0, way.1))
+                .filter(|way| self.arrivals(way.0, way.1) < self.sent() && expected(way.0, way.1))
                 .collect();
             let left = deadline.saturating_duration_since(Instant::now());
             if missing.is_empty() || left.is_zero() {
@@ -168,18 +198,30 @@ impl ProbeRound<'_> {
         Ok(())
     }
 
-    /// Whether the datagram from `from` to `to` has arrived.
+    /// Whether a datagram from `from` to `to` has arrived.
     #[must_use]
     pub fn arrived(&self, from: Endpoint, to: Endpoint) -> bool {
-        self.arrived.contains(&(from, to))
+        self.arrivals(from, to) > 0
+    }
+
+    /// How many datagrams from `from` to `to` have arrived.
+    #[must_use]
+    pub fn arrivals(&self, from: Endpoint, to: Endpoint) -> u64 {
+        self.arrived.get(&(from, to)).copied().unwrap_or(0)
+    }
+
+    /// How many datagrams were sent each way.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.numbers.end - self.numbers.start
     }
 
     fn note(&mut self, round: u64, source: SocketAddr, to: Endpoint) {
         // A datagram of an earlier round says nothing about this one.
-        if round == self.number
+        if self.numbers.contains(&round)
             && let Some(from) = self.probes.iter().find(|probe| probe.address == source)
         {
-            self.arrived.insert((from.endpoint, to));
+            *self.arrived.entry((from.endpoint, to)).or_default() += 1;
         }
     }
 

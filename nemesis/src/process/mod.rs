@@ -3,6 +3,7 @@
 //! A process is never signalled after it was reaped, and it is reaped only here, under the same lock: so its id
 //! cannot have passed to another process.
 
+mod clock;
 mod log_tail;
 mod nodes;
 mod threads;
@@ -19,6 +20,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+pub use clock::{Bounds, ClockClaim, ClockControl, ClockOrder, ClockReading};
 pub use nodes::{NodeProcesses, Nodes};
 
 use crate::network::Namespace;
@@ -160,6 +162,7 @@ pub struct NodeProcess {
     node: Node,
     command: Command,
     logs: LogFiles,
+    clock: Option<ClockControl>,
     state: State,
 }
 
@@ -192,8 +195,22 @@ impl NodeProcess {
             node,
             command,
             logs,
+            clock: None,
             state: State::Down,
         })
+    }
+
+    /// The same, and its clock takes orders.
+    #[must_use]
+    pub fn with_clock(mut self, clock: ClockControl) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// How to bend its clock, if that is possible.
+    #[must_use]
+    pub fn clock(&self) -> Option<&ClockControl> {
+        self.clock.as_ref()
     }
 
     /// The node.

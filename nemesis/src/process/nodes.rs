@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{Death, Killed, NodeProcess, NodeState, ProcessError, ThreadStates};
+use super::{ClockControl, Death, Killed, NodeProcess, NodeState, ProcessError, ThreadStates};
 use crate::node::Node;
 
 /// What a fault needs of the nodes' processes. Calls block for as long as the effect takes, a few milliseconds.
@@ -39,6 +39,8 @@ pub trait Nodes: Sync {
     /// # Errors
     /// See [`NodeProcess::thread_states`].
     fn thread_states(&self, node: Node) -> Result<ThreadStates, ProcessError>;
+    /// How to bend its clock, if that is possible.
+    fn clock(&self, node: Node) -> Option<ClockControl>;
 }
 
 /// The processes of the nodes `n1` and up.
@@ -137,5 +139,11 @@ impl Nodes for NodeProcesses {
 
     fn thread_states(&self, node: Node) -> Result<ThreadStates, ProcessError> {
         self.with(node, NodeProcess::thread_states)
+    }
+
+    fn clock(&self, node: Node) -> Option<ClockControl> {
+        self.with(node, |process| Ok(process.clock().cloned()))
+            .ok()
+            .flatten()
     }
 }

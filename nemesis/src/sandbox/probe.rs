@@ -11,9 +11,8 @@ use nix::unistd::pipe2;
 use super::diagnosis::{self, Report};
 use super::world::{self, Created};
 use super::{SandboxError, failure, signals};
+use crate::facility::Facility;
 use crate::firewall::{Firewall, FirewallError};
-use crate::network::address;
-use crate::node::Node;
 
 /// What this host allows to this user.
 #[derive(Debug)]
@@ -22,11 +21,20 @@ pub struct Probe {
     pub user_namespace: bool,
     /// Whether there can be a world.
     pub world: Result<(), SandboxError>,
-    /// Whether packets can be dropped in it: iptables is there and works. Not tried where there is no world.
-    pub firewall: Result<(), FirewallError>,
+    /// What else does not work in it, and why. Nothing is tried where there is no world.
+    pub lacking: Vec<(Facility, FirewallError)>,
 }
 
-/// Creates a world, tries iptables in it, and lets it end. Takes some tens of milliseconds.
+impl Probe {
+    /// Why `facility` cannot be used here, if it cannot.
+    #[must_use]
+    pub fn lacks(&self, facility: Facility) -> Option<&FirewallError> {
+        let mut lacking = self.lacking.iter();
+        lacking.find_map(|(lacking, error)| (*lacking == facility).then_some(error))
+    }
+}
+
+/// Creates a world, tries every [`Facility`] in it, and lets it end. Takes some tens of milliseconds.
 ///
 /// # Errors
 /// If the program already has threads, or a pipe cannot be made: what the host forbids is in the [`Probe`].
@@ -41,8 +49,11 @@ pub fn probe() -> Result<Probe, SandboxError> {
             init.run(|| {
                 // The parent's mask would be inherited by iptables.
                 let _ = mask.thread_set_mask();
-                if let Err(error) = try_firewall() {
-                    let _ = nix::unistd::write(write.as_fd(), error.to_string().as_bytes());
+                for (index, facility) in Facility::ALL.into_iter().enumerate() {
+                    if let Err(error) = facility.try_out() {
+                        let line = format!("{index} {}\n", error.to_string().replace('\n', " "));
+                        let _ = nix::unistd::write(write.as_fd(), line.as_bytes());
+                    }
                 }
                 0
             })
@@ -51,30 +62,30 @@ pub fn probe() -> Result<Probe, SandboxError> {
         Err(error) => Err(error),
     };
     drop(write);
-    let mut complaint = String::new();
+    let mut complaints = String::new();
     let world = world.and_then(|world| {
         let report = Report::receive(world.report);
-        let _ = File::from(read).read_to_string(&mut complaint);
+        let _ = File::from(read).read_to_string(&mut complaints);
         waitpid(world.pid, None).map_err(|errno| failure("waiting for the world", errno))?;
         report.map_or(Ok(()), |report| Err(report.diagnose()))
     });
     mask.thread_set_mask()
         .map_err(|errno| failure("restoring the signal mask", errno))?;
-    let firewall = Firewall::find().and_then(|_| match complaint.as_str() {
-        "" => Ok(()),
-        text => Err(FirewallError::Unusable(text.to_owned())),
-    });
     Ok(Probe {
         user_namespace: diagnosis::needs_user_namespace(),
         world,
-        firewall,
+        lacking: complaints.lines().filter_map(lacking).collect(),
     })
 }
 
-/// Does once, in the world's own network namespace, what a partition does in a node's.
-fn try_firewall() -> Result<(), FirewallError> {
-    let firewall = Firewall::find()?;
-    firewall.add_drops(None, &[address(Node(1))])?;
-    firewall.dropped(None)?;
-    firewall.remove_drops(None)
+/// Reads back a line of the world's: the facility's number and what went wrong.
+fn lacking(line: &str) -> Option<(Facility, FirewallError)> {
+    let (index, complaint) = line.split_once(' ')?;
+    let facility = *Facility::ALL.get(index.parse::<usize>().ok()?)?;
+    // A tool that is not there is so outside of the world too, and has a mend of its own.
+    let error = match Firewall::find() {
+        Err(missing) => missing,
+        Ok(_) => FirewallError::Unusable(complaint.to_owned()),
+    };
+    Some((facility, error))
 }

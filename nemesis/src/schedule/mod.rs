@@ -5,151 +5,21 @@
 //! one kind never overlap, faults of different kinds may. Every fault stops before the tail begins.
 
 mod generate;
+mod kinds;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 pub use generate::Intervals;
+pub use kinds::{
+    ClockVariant, DRIFT, DRIFT_PPM, DriftVariant, FaultKind, FaultKindError, FaultVariant, LossVariant,
+};
 
-use crate::grudge::{Grudge, PartitionShape};
-use crate::node::{Node, NodeSet};
+use crate::grudge::Grudge;
+use crate::node::Node;
 use crate::rng;
-
-/// The kinds of fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FaultKind {
-    /// Nodes drop packets from other nodes.
-    Partition,
-    /// Processes are killed by SIGKILL, and started again.
-    Kill,
-    /// Processes are stopped by SIGSTOP, and continued.
-    Pause,
-}
-
-/// A name that is no kind of fault.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown fault `{0}`: known are partition, kill, pause")]
-pub struct FaultKindError(String);
-
-impl FaultKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Partition, Self::Kill, Self::Pause];
-
-    /// Its name on the command line, in schedules and in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Partition => "partition",
-            Self::Kill => "kill",
-            Self::Pause => "pause",
-        }
-    }
-
-    /// Which stream of a schedule's seed its faults are drawn from. Never renumber: it is part of what seeds mean.
-    fn stream(self) -> u64 {
-        match self {
-            Self::Partition => 0,
-            Self::Kill => 1,
-            Self::Pause => 2,
-        }
-    }
-
-    /// What it does, in a line.
-    #[must_use]
-    pub fn summary(self) -> &'static str {
-        match self {
-            Self::Partition => "nodes drop packets from other nodes, by iptables in their own namespaces",
-            Self::Kill => "processes are killed by SIGKILL, and started again",
-            Self::Pause => "processes are stopped by SIGSTOP, and continued",
-        }
-    }
-
-    /// Its variants that exist for a cluster of `count` nodes.
-    #[must_use]
-    pub fn variants(self, count: usize) -> Vec<FaultVariant> {
-        let shapes = PartitionShape::ALL
-            .into_iter()
-            .filter(|shape| shape.exists(count));
-        let sets = NodeSet::ALL.into_iter().filter(|set| set.exists(count));
-        match self {
-            Self::Partition => shapes.map(FaultVariant::Partition).collect(),
-            Self::Kill => sets.map(FaultVariant::Kill).collect(),
-            Self::Pause => sets.map(FaultVariant::Pause).collect(),
-        }
-    }
-}
-
-impl fmt::Display for FaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for FaultKind {
-    type Err = FaultKindError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.name() == text)
-            .ok_or_else(|| FaultKindError(text.to_owned()))
-    }
-}
-
-/// A kind of fault with what it strikes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "variant", rename_all = "kebab-case")]
-pub enum FaultVariant {
-    /// A partition of this shape.
-    Partition(PartitionShape),
-    /// Kill these nodes.
-    Kill(NodeSet),
-    /// Pause these nodes.
-    Pause(NodeSet),
-}
-
-impl FaultVariant {
-    /// The kind.
-    #[must_use]
-    pub fn kind(self) -> FaultKind {
-        match self {
-            Self::Partition(_) => FaultKind::Partition,
-            Self::Kill(_) => FaultKind::Kill,
-            Self::Pause(_) => FaultKind::Pause,
-        }
-    }
-
-    /// The variant's name within its kind.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Partition(shape) => shape.name(),
-            Self::Kill(nodes) | Self::Pause(nodes) => nodes.name(),
-        }
-    }
-
-    /// Whether it strikes at whoever leads. Such variants come early: they are what most bugs wait for.
-    #[must_use]
-    pub fn aims_at_leader(self) -> bool {
-        matches!(
-            self,
-            Self::Partition(PartitionShape::IsolatedLeader)
-                | Self::Kill(NodeSet::Primaries)
-                | Self::Pause(NodeSet::Primaries)
-        )
-    }
-}
-
-impl fmt::Display for FaultVariant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind(), self.name())
-    }
-}
 
 /// One fault of a schedule. Times are milliseconds since the start of the load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,7 +50,7 @@ impl ScheduledFault {
     pub fn grudge(&self, nodes: &[Node], struck: &[Node]) -> Grudge {
         match self.variant {
             FaultVariant::Partition(shape) => shape.grudge(nodes, struck, &mut rng::from_seed(self.seed)),
-            FaultVariant::Kill(_) | FaultVariant::Pause(_) => Grudge::default(),
+            _ => Grudge::default(),
         }
     }
 }

@@ -42,6 +42,9 @@ pub struct NodeArgs {
     /// How fast this node's clock runs: 1 is right.
     #[arg(long, value_name = "FACTOR", default_value = "1")]
     pub clock_rate: ClockRate,
+    /// A socket at which to take orders that bend the clock while it runs.
+    #[arg(long, value_name = "PATH")]
+    pub clock_control: Option<PathBuf>,
     /// The least severe events to log: error, warn, info, debug or trace.
     #[arg(long, default_value = "info")]
     pub log: Level,

@@ -19,6 +19,7 @@
 mod args;
 mod clients;
 mod clock;
+mod clock_control;
 mod data_dir;
 mod host;
 mod peers;

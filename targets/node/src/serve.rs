@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::NodeArgs;
 use crate::clients::accept_clients;
 use crate::clock::{ClockRate, ShellClock};
+use crate::clock_control::{self, accept_orders};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::host::{Host, Input};
 use crate::peers::{Outbound, accept_peers};
@@ -55,6 +56,14 @@ pub enum NodeError {
         /// What the system said.
         source: io::Error,
     },
+    /// No socket for orders to the clock.
+    #[error("cannot take orders to the clock at {path}: {source}")]
+    ClockControl {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// No runtime, signal handler or standard output.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
@@ -75,6 +84,8 @@ pub struct Config<O> {
     pub seed: u64,
     /// How fast the node's clock runs.
     pub clock_rate: ClockRate,
+    /// The socket at which orders to bend it are taken, if any are.
+    pub clock_control: Option<PathBuf>,
     /// The protocol's own settings.
     pub options: O,
 }
@@ -106,6 +117,7 @@ pub async fn serve<P: Hosted + 'static>(
         data,
         seed,
         clock_rate,
+        clock_control,
         options,
     } = config;
     let data = DataDir::open(&data)?;
@@ -123,6 +135,16 @@ pub async fn serve<P: Hosted + 'static>(
     };
     let core = P::start(setup, records, clock.now());
     let outbound = Outbound::start(id, incarnation, &peers);
+    let orders = match &clock_control {
+        Some(path) => {
+            let listener = clock_control::listen(path).map_err(|source| NodeError::ClockControl {
+                path: path.clone(),
+                source,
+            })?;
+            Some(tokio::spawn(accept_orders(listener, clock.clone())))
+        }
+        None => None,
+    };
     let mut host = Host::new(id, incarnation, core, clock, outbound, Writer::start(segment));
     host.begin()?;
     ready()?;
@@ -139,7 +161,7 @@ pub async fn serve<P: Hosted + 'static>(
         tokio::spawn(accept_clients(sockets.clients, id, input)),
     ];
     let result = host.run(inputs, stop).await;
-    for listener in listeners {
+    for listener in listeners.into_iter().chain(orders) {
         listener.abort();
     }
     result
@@ -204,6 +226,7 @@ pub fn run<P: Hosted + 'static>(args: &NodeArgs) -> Result<(), NodeError> {
         data: args.data.clone(),
         seed: args.seed,
         clock_rate: args.clock_rate,
+        clock_control: args.clock_control.clone(),
         options,
         peers,
     };

@@ -16,6 +16,7 @@ const READ_MODES: &[ReadModeInfo] = &[
         promise: "linearizable",
         how: "the read is an entry of the log, and is answered when it is applied",
         asked: Asked::Voters,
+        trusts_clocks: false,
     },
     ReadModeInfo {
         name: "read-index",
@@ -23,6 +24,7 @@ const READ_MODES: &[ReadModeInfo] = &[
         promise: "linearizable",
         how: "the leader confirms its leadership by a round of heartbeats, once an entry of its own term is committed",
         asked: Asked::Voters,
+        trusts_clocks: false,
     },
     ReadModeInfo {
         name: "follower-read-index",
@@ -30,6 +32,7 @@ const READ_MODES: &[ReadModeInfo] = &[
         promise: "linearizable",
         how: "a follower asks the leader for its read index, and answers once it has applied that far",
         asked: Asked::Voters,
+        trusts_clocks: false,
     },
     ReadModeInfo {
         name: "lease",
@@ -37,6 +40,7 @@ const READ_MODES: &[ReadModeInfo] = &[
         promise: "linearizable while the clocks of the nodes drift apart by no more than the stated bound",
         how: "the leader answers at once within the lease that its followers granted it",
         asked: Asked::Voters,
+        trusts_clocks: true,
     },
     ReadModeInfo {
         name: "leader-local",
@@ -44,6 +48,7 @@ const READ_MODES: &[ReadModeInfo] = &[
         promise: "monotonic per session only while there is one leader; stale under a deposed leader",
         how: "whoever believes itself leader answers at once",
         asked: Asked::Voters,
+        trusts_clocks: false,
     },
     ReadModeInfo {
         name: "follower-local",
@@ -51,6 +56,7 @@ const READ_MODES: &[ReadModeInfo] = &[
         promise: "a prefix of the log: monotonic per node, also across its restarts, and arbitrarily stale",
         how: "any node answers at once from what it has applied",
         asked: Asked::Voters,
+        trusts_clocks: false,
     },
 ];
 

@@ -59,6 +59,8 @@ pub struct ReadModeInfo {
     pub how: &'static str,
     /// Which nodes its clients ask.
     pub asked: Asked,
+    /// Whether it claims that only while the nodes' clocks run at about the same rate, and never jump.
+    pub trusts_clocks: bool,
 }
 
 /// Which nodes the clients of a read mode ask.
@@ -140,6 +142,9 @@ pub struct NodeSpec<'a> {
     pub options: &'a [(String, String)],
     /// The least severe events to log: `error`, `warn`, `info`, `debug` or `trace`.
     pub log: &'a str,
+    /// The socket at which the node takes orders that bend its clock: `show`, `jump MICROS`, `rate FACTOR`, each
+    /// answered by the microseconds that it shows.
+    pub clock_control: Option<&'a Path>,
 }
 
 impl NodeSpec<'_> {
@@ -170,6 +175,9 @@ pub(crate) fn bundled_command(protocol: &str, spec: &NodeSpec<'_>) -> Command {
         .arg(format!("--log={}", spec.log))
         .arg("--data")
         .arg(spec.data);
+    if let Some(path) = spec.clock_control {
+        command.arg("--clock-control").arg(path);
+    }
     for node in spec.nodes {
         command.arg(format!("--peer={}={}", node.id.0, node.peer));
     }
@@ -201,6 +209,7 @@ mod tests {
             mutant: Some("commit-older-term"),
             options: &[("heartbeat_ms".to_owned(), "20".to_owned())],
             log: "info",
+            clock_control: Some(Path::new("clock")),
         });
         let args: Vec<_> = command.get_args().map(|arg| arg.to_str().unwrap()).collect();
         let expected = [
@@ -214,6 +223,8 @@ mod tests {
             "--log=info",
             "--data",
             "data",
+            "--clock-control",
+            "clock",
             "--peer=1=10.77.0.1:7001",
             "--peer=2=10.77.0.2:7001",
             "--mutant=commit-older-term",

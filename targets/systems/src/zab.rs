@@ -17,6 +17,7 @@ const READ_MODES: &[ReadModeInfo] = &[
         how: "the read is broadcast as a transaction that changes nothing, and answered where it came from when it is \
               applied there",
         asked: Asked::Voters,
+        trusts_clocks: false,
     },
     ReadModeInfo {
         name: "sync-local",
@@ -25,6 +26,7 @@ const READ_MODES: &[ReadModeInfo] = &[
         how: "as ZooKeeper's sync: the leader alone, asking no quorum, answers behind what it has committed, and the \
               client's server then reads what it has applied",
         asked: Asked::Voters,
+        trusts_clocks: false,
     },
     ReadModeInfo {
         name: "local",
@@ -32,6 +34,7 @@ const READ_MODES: &[ReadModeInfo] = &[
         promise: "ordered sequential: each session sees its own writes and never goes back; possibly stale",
         how: "any server that follows or leads answers at once from what it has applied",
         asked: Asked::Voters,
+        trusts_clocks: false,
     },
     ReadModeInfo {
         name: "observer-local",
@@ -39,6 +42,7 @@ const READ_MODES: &[ReadModeInfo] = &[
         promise: "ordered sequential, as local, at a server without a vote",
         how: "an observer answers at once from what it has applied",
         asked: Asked::Observers,
+        trusts_clocks: false,
     },
 ];
 

@@ -134,6 +134,8 @@ impl<P: Hosted> Host<P> {
                 count = inputs.recv_many(&mut batch, MAX_BATCH), if disk_keeps_up => {
                     assert!(count > 0, "the listeners live as long as the host");
                 }
+                // Its deadline is another real moment now.
+                () = self.clock.bent() => {}
                 () = &mut timer => {}
             }
             while disk_keeps_up && batch.len() < MAX_BATCH {

@@ -79,6 +79,7 @@ impl Cluster {
             data: self.data(id),
             seed: 1,
             clock_rate: ClockRate::default(),
+            clock_control: None,
             options: Options {
                 snapshot_every: self.snapshot_every,
             },

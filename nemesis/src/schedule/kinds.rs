@@ -1,0 +1,311 @@
+//! The kinds of fault and their variants: names, and which of them exist for how many nodes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::facility::Facility;
+use crate::grudge::PartitionShape;
+use crate::node::NodeSet;
+
+/// The kinds of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// Nodes drop packets from other nodes.
+    Partition,
+    /// Processes are killed by SIGKILL, and started again.
+    Kill,
+    /// Processes are stopped by SIGSTOP, and continued.
+    Pause,
+    /// A share of the packets between nodes is lost.
+    Loss,
+    /// Clocks run too fast or too slow, by less than protocols that trust clocks must bear.
+    Drift,
+    /// Clocks jump.
+    Clock,
+}
+
+/// A name that is no kind of fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown fault `{0}`: known are {known}", known = known())]
+pub struct FaultKindError(String);
+
+fn known() -> String {
+    FaultKind::ALL.map(FaultKind::name).join(", ")
+}
+
+impl FaultKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::Partition,
+        Self::Kill,
+        Self::Pause,
+        Self::Loss,
+        Self::Drift,
+        Self::Clock,
+    ];
+
+    /// Its name on the command line, in schedules and in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Partition => "partition",
+            Self::Kill => "kill",
+            Self::Pause => "pause",
+            Self::Loss => "loss",
+            Self::Drift => "drift",
+            Self::Clock => "clock",
+        }
+    }
+
+    /// Which stream of a schedule's seed its faults are drawn from. Never renumber: it is part of what seeds mean.
+    pub(super) fn stream(self) -> u64 {
+        match self {
+            Self::Partition => 0,
+            Self::Kill => 1,
+            Self::Pause => 2,
+            Self::Loss => 3,
+            Self::Drift => 4,
+            Self::Clock => 5,
+        }
+    }
+
+    /// What it does, in a line.
+    #[must_use]
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::Partition => "nodes drop packets from other nodes, by iptables in their own namespaces",
+            Self::Kill => "processes are killed by SIGKILL, and started again",
+            Self::Pause => "processes are stopped by SIGSTOP, and continued",
+            Self::Loss => {
+                "a share of the packets between nodes is lost at random, by iptables in their namespaces"
+            }
+            Self::Drift => {
+                "the clocks of nodes run 8 % too fast or too slow, within what lease reads must bear"
+            }
+            Self::Clock => "the clocks of nodes jump ahead, stand still, or do both again and again",
+        }
+    }
+
+    /// Whether it is between nodes rather than in them.
+    #[must_use]
+    pub fn strikes_the_network(self) -> bool {
+        matches!(self, Self::Partition | Self::Loss)
+    }
+
+    /// Whether it bends the clocks of nodes.
+    #[must_use]
+    pub fn strikes_clocks(self) -> bool {
+        matches!(self, Self::Drift | Self::Clock)
+    }
+
+    /// What it needs of the host beyond a sandbox.
+    #[must_use]
+    pub fn needs(self) -> &'static [Facility] {
+        match self {
+            Self::Partition => &[Facility::Cuts],
+            Self::Loss => &[Facility::Losses],
+            Self::Kill | Self::Pause | Self::Drift | Self::Clock => &[],
+        }
+    }
+
+    /// Its variants that exist for a cluster of `count` nodes.
+    #[must_use]
+    pub fn variants(self, count: usize) -> Vec<FaultVariant> {
+        let shapes = PartitionShape::ALL
+            .into_iter()
+            .filter(|shape| shape.exists(count));
+        let sets = NodeSet::ALL.into_iter().filter(|set| set.exists(count));
+        match self {
+            Self::Partition => shapes.map(FaultVariant::Partition).collect(),
+            Self::Kill => sets.map(FaultVariant::Kill).collect(),
+            Self::Pause => sets.map(FaultVariant::Pause).collect(),
+            Self::Loss => {
+                let variants = LossVariant::ALL.into_iter();
+                variants.filter(|_| count >= 2).map(FaultVariant::Loss).collect()
+            }
+            Self::Drift if count > 0 => DriftVariant::ALL.map(FaultVariant::Drift).into(),
+            Self::Clock if count > 0 => ClockVariant::ALL.map(FaultVariant::Clock).into(),
+            Self::Drift | Self::Clock => Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for FaultKind {
+    type Err = FaultKindError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .ok_or_else(|| FaultKindError(text.to_owned()))
+    }
+}
+
+/// A kind of fault with what it strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "variant", rename_all = "kebab-case")]
+pub enum FaultVariant {
+    /// A partition of this shape.
+    Partition(PartitionShape),
+    /// Kill these nodes.
+    Kill(NodeSet),
+    /// Pause these nodes.
+    Pause(NodeSet),
+    /// Lose packets.
+    Loss(LossVariant),
+    /// Let clocks run at a wrong rate.
+    Drift(DriftVariant),
+    /// Let clocks jump.
+    Clock(ClockVariant),
+}
+
+impl FaultVariant {
+    /// The kind.
+    #[must_use]
+    pub fn kind(self) -> FaultKind {
+        match self {
+            Self::Partition(_) => FaultKind::Partition,
+            Self::Kill(_) => FaultKind::Kill,
+            Self::Pause(_) => FaultKind::Pause,
+            Self::Loss(_) => FaultKind::Loss,
+            Self::Drift(_) => FaultKind::Drift,
+            Self::Clock(_) => FaultKind::Clock,
+        }
+    }
+
+    /// The variant's name within its kind.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Partition(shape) => shape.name(),
+            Self::Kill(nodes) | Self::Pause(nodes) => nodes.name(),
+            Self::Loss(variant) => variant.name(),
+            Self::Drift(variant) => variant.name(),
+            Self::Clock(variant) => variant.name(),
+        }
+    }
+
+    /// Whether it strikes at whoever leads. Such variants come early: they are what most bugs wait for.
+    #[must_use]
+    pub fn aims_at_leader(self) -> bool {
+        matches!(
+            self,
+            Self::Partition(PartitionShape::IsolatedLeader)
+                | Self::Kill(NodeSet::Primaries)
+                | Self::Pause(NodeSet::Primaries)
+                | Self::Loss(LossVariant::Leader30Percent)
+                | Self::Drift(DriftVariant::LeaderSlow)
+                | Self::Clock(ClockVariant::LeaderBack)
+        )
+    }
+}
+
+impl fmt::Display for FaultVariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind(), self.name())
+    }
+}
+
+/// How many packets are lost, and whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum LossVariant {
+    /// One in ten, between any two nodes: a bad cable, an overloaded switch.
+    #[serde(rename = "10-percent")]
+    All10Percent,
+    /// Three in ten, between any two nodes: hardly a network any more.
+    #[serde(rename = "30-percent")]
+    All30Percent,
+    /// Three in ten of those from and to whoever leads just then.
+    #[serde(rename = "leader-30-percent")]
+    Leader30Percent,
+}
+
+impl LossVariant {
+    /// Every variant.
+    pub const ALL: [Self; 3] = [Self::All10Percent, Self::All30Percent, Self::Leader30Percent];
+
+    /// Its name in schedules and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All10Percent => "10-percent",
+            Self::All30Percent => "30-percent",
+            Self::Leader30Percent => "leader-30-percent",
+        }
+    }
+
+    /// The share of packets that is lost, in percent.
+    #[must_use]
+    pub fn percent(self) -> u8 {
+        match self {
+            Self::All10Percent => 10,
+            Self::All30Percent | Self::Leader30Percent => 30,
+        }
+    }
+}
+
+/// How far a drifting clock is off its right rate, parts per million: less than the 10 % that bundled systems which
+/// trust clocks bear by default, so that every claim stands.
+pub const DRIFT_PPM: u64 = 80_000;
+/// The same as a share.
+pub const DRIFT: f64 = DRIFT_PPM as f64 / 1e6;
+
+/// Whose clock runs at a wrong rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DriftVariant {
+    /// That of a random node is too fast.
+    OneFast,
+    /// That of whoever leads is too slow: its leases last longer than it thinks.
+    LeaderSlow,
+}
+
+impl DriftVariant {
+    /// Every variant.
+    pub const ALL: [Self; 2] = [Self::OneFast, Self::LeaderSlow];
+
+    /// Its name in schedules and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OneFast => "one-fast",
+            Self::LeaderSlow => "leader-slow",
+        }
+    }
+}
+
+/// Whose clock jumps, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClockVariant {
+    /// That of a random node is set ahead by half a second.
+    OneAhead,
+    /// That of whoever leads is set back by half a second, and so stands still for as long.
+    LeaderBack,
+    /// That of a random node is set ahead and back by a fifth of a second, four times a second.
+    OneStrobes,
+}
+
+impl ClockVariant {
+    /// Every variant.
+    pub const ALL: [Self; 3] = [Self::OneAhead, Self::LeaderBack, Self::OneStrobes];
+
+    /// Its name in schedules and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OneAhead => "one-ahead",
+            Self::LeaderBack => "leader-back",
+            Self::OneStrobes => "one-strobes",
+        }
+    }
+}
