@@ -1,17 +1,11 @@
 //! Bad input to the built program: each is refused with its exit code and says what is wrong.
 
+mod support;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
-fn splitbrain(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_splitbrain"));
-    // What the environment of the tests says is no part of them.
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SPLITBRAIN_")) {
-        command.env_remove(name);
-    }
-    command.args(args).output().unwrap()
-}
+use support::output as splitbrain;
 
 fn refused(args: &[&str], code: i32, expected: &[&str]) {
     let output = splitbrain(args);
@@ -156,11 +150,8 @@ fn a_flag_outranks_its_variable_and_that_the_file() {
     let path = folder.path().join("run.toml");
     fs::write(&path, "system = \"file\"").unwrap();
     let run = |flags: &[&str], variable: Option<&str>| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_splitbrain"));
-        command
-            .args(["run", "--config", path.to_str().unwrap()])
-            .args(flags)
-            .env_remove("SPLITBRAIN_SYSTEM");
+        let mut command = support::splitbrain(&["run", "--config", path.to_str().unwrap()]);
+        command.args(flags);
         command.envs(variable.map(|value| ("SPLITBRAIN_SYSTEM", value)));
         String::from_utf8(command.output().unwrap().stderr).unwrap()
     };

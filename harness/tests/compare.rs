@@ -1,11 +1,11 @@
 //! Whole comparisons by the built program, with real processes in real namespaces.
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Child;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -15,32 +15,17 @@ use splitbrain_reports::comparison::Comparison;
 use splitbrain_reports::results::{ClaimVerdict, Results, RunVerdict};
 use tempfile::TempDir;
 
-/// How long a test waits for something that takes a second on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use support::said;
 
 fn start(store: &TempDir, args: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_splitbrain"));
-    command.args([
+    let compare = [
         "compare",
         "--nodes",
         "3",
         "--store",
         store.path().to_str().unwrap(),
-    ]);
-    command
-        .args(args)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-fn said(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    ];
+    support::start(&[&compare[..], args].concat())
 }
 
 fn comparison(folder: &Path) -> Comparison {
@@ -132,11 +117,7 @@ fn redrawn(folder: &Path) {
     let page = folder.join("comparison.html");
     let before = fs::read(&page).unwrap();
     fs::remove_file(&page).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_splitbrain"))
-        .arg("report")
-        .arg(folder)
-        .output()
-        .unwrap();
+    let output = support::output(&["report", folder.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert_eq!(fs::read(&page).unwrap(), before);
 }
@@ -154,13 +135,9 @@ fn an_interrupted_comparison_keeps_what_it_has() {
         "--seed",
         "1",
     ];
-    let child = start(&store, &args);
+    let mut child = start(&store, &args);
     let history = store.path().join("latest/runs/latest/history.jsonl");
-    let started = Instant::now();
-    while history.metadata().map_or(0, |file| file.len()) < 100_000 {
-        assert!(started.elapsed() < PATIENCE, "no history in {PATIENCE:?}");
-        thread::sleep(Duration::from_millis(10));
-    }
+    support::await_history(&history, &mut child, 100_000);
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", said(&output));

@@ -1,9 +1,10 @@
 //! Whole runs of the built program, with real processes in real namespaces.
 
+mod support;
+
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,24 +13,11 @@ use nix::unistd::Pid;
 use splitbrain_reports::results::{ClaimVerdict, Results, RunVerdict};
 use tempfile::TempDir;
 
-/// How long a test waits for something that takes a second on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn splitbrain(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_splitbrain"));
-    command.args(args);
-    command
-}
+use support::{PATIENCE, said};
 
 fn start(store: &TempDir, args: &[&str]) -> Child {
-    let store = store.path().to_str().unwrap();
-    let mut command = splitbrain(&["run", "--nodes", "3", "--store", store]);
-    command
-        .args(args)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+    let run = ["run", "--nodes", "3", "--store", store.path().to_str().unwrap()];
+    support::start(&[&run[..], args].concat())
 }
 
 fn latest(store: &TempDir) -> PathBuf {
@@ -40,27 +28,8 @@ fn results(store: &TempDir) -> Results {
     serde_json::from_slice(&fs::read(latest(store).join("results.json")).unwrap()).unwrap()
 }
 
-fn said(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
-
-/// Waits until so many bytes of history are on the disk.
-fn await_history(store: &TempDir, child: &mut Child, bytes: u64) {
-    let started = Instant::now();
-    let path = latest(store).join("history.jsonl");
-    while path.metadata().map_or(0, |file| file.len()) < bytes {
-        if let Some(status) = child.try_wait().unwrap() {
-            let mut text = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
-            panic!("the run ended early with {status}: {text}");
-        }
-        assert!(started.elapsed() < PATIENCE, "no history in {PATIENCE:?}");
-        thread::sleep(Duration::from_millis(10));
-    }
+fn await_history(store: &TempDir, child: &mut Child) {
+    support::await_history(&latest(store).join("history.jsonl"), child, 100_000);
 }
 
 /// The processes whose command line names this store: the nodes of the run in it.
@@ -114,14 +83,10 @@ fn a_run_without_faults_passes_and_leaves_all_its_files() {
 /// What `check` and `report` make of a stored run.
 fn rejudge(folder: &Path) {
     let history = folder.join("history.jsonl");
-    let check = splitbrain(&["check", "--read-mode", "log", history.to_str().unwrap()])
-        .output()
-        .unwrap();
+    let check = support::output(&["check", "--read-mode", "log", history.to_str().unwrap()]);
     assert_eq!(check.status.code(), Some(0), "{}", said(&check));
     fs::remove_file(folder.join("report.html")).unwrap();
-    let report = splitbrain(&["report", folder.to_str().unwrap()])
-        .output()
-        .unwrap();
+    let report = support::output(&["report", folder.to_str().unwrap()]);
     assert_eq!(report.status.code(), Some(0), "{}", said(&report));
     assert!(folder.join("report.html").is_file());
 }
@@ -185,7 +150,7 @@ fn an_open_loop_tells_how_long_requests_waited() {
 fn an_interrupted_run_heals_judges_reports_and_exits_130() {
     let store = tempfile::tempdir().unwrap();
     let mut child = start(&store, &["--time-limit", "10m", "--nemesis", "kill"]);
-    await_history(&store, &mut child, 100_000);
+    await_history(&store, &mut child);
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", said(&output));
@@ -204,7 +169,7 @@ fn an_interrupted_run_heals_judges_reports_and_exits_130() {
 fn a_terminated_run_exits_143() {
     let store = tempfile::tempdir().unwrap();
     let mut child = start(&store, &["--time-limit", "10m"]);
-    await_history(&store, &mut child, 100_000);
+    await_history(&store, &mut child);
     kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(143), "{}", said(&output));
@@ -215,7 +180,7 @@ fn a_terminated_run_exits_143() {
 fn a_killed_harness_leaves_no_process_and_a_history_that_can_be_read() {
     let store = tempfile::tempdir().unwrap();
     let mut child = start(&store, &["--time-limit", "10m"]);
-    await_history(&store, &mut child, 100_000);
+    await_history(&store, &mut child);
     assert_eq!(nodes_of(&store).len(), 3);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -226,7 +191,7 @@ fn a_killed_harness_leaves_no_process_and_a_history_that_can_be_read() {
     }
     let history = latest(&store).join("history.jsonl");
     let args = ["check", "--json", "--read-mode", "log", history.to_str().unwrap()];
-    let check = splitbrain(&args).output().unwrap();
+    let check = support::output(&args);
     assert_eq!(check.status.code(), Some(0), "{}", said(&check));
     let report: serde_json::Value = serde_json::from_slice(&check.stdout).unwrap();
     assert!(report["ops"].as_u64().unwrap() > 100, "{report}");
@@ -236,7 +201,7 @@ fn a_killed_harness_leaves_no_process_and_a_history_that_can_be_read() {
 fn a_node_that_dies_by_itself_is_reported_and_not_as_a_timeout() {
     let store = tempfile::tempdir().unwrap();
     let mut child = start(&store, &["--time-limit", "4s"]);
-    await_history(&store, &mut child, 100_000);
+    await_history(&store, &mut child);
     let nodes = nodes_of(&store);
     let (pid, _) = nodes.iter().find(|(_, line)| line.contains("--id=2 ")).unwrap();
     kill(*pid, Signal::SIGKILL).unwrap();

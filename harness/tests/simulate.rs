@@ -1,9 +1,13 @@
 //! Simulated campaigns: hundreds of clean seeds, planted bugs, and replays.
 
-use std::process::{Command, Output};
+mod support;
+
+use std::process::Output;
 
 use splitbrain::simulate::{Campaign, Finding, Watcher, hunt, named};
 use splitbrain_systems::systems;
+
+use support::output as splitbrain;
 
 struct Unwatched;
 
@@ -14,13 +18,6 @@ impl Watcher for Unwatched {
 fn hunt_in(system: &str, mutant: Option<&'static str>, seeds: std::ops::Range<u64>) -> Finding {
     let campaign = Campaign::new(named(system).unwrap(), mutant);
     hunt(&campaign, seeds, &Unwatched)
-}
-
-fn splitbrain(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_splitbrain"))
-        .args(args)
-        .output()
-        .unwrap()
 }
 
 #[test]
