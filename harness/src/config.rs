@@ -13,6 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::host::HostFacts;
 use crate::output;
 use crate::rerun;
+use crate::schedule_file;
 use crate::test_file::{JudgedMode, Test};
 use crate::units::{CONCURRENCY_MAX, Concurrency, Span, SpanRange};
 use crate::utc::Utc;
@@ -41,7 +42,10 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
     let system = catalog::system(options.system.as_deref().unwrap_or(catalog::SYSTEM_DEFAULT))?;
     let workload = catalog::workload(options.workload.as_deref().unwrap_or(catalog::WORKLOAD_DEFAULT))?;
     let observers = options.observers.unwrap_or(0);
-    let nemesis = catalog::faults(&options.nemesis)?;
+    let voters = node_count(system, options.nodes.unwrap_or(NODES_DEFAULT), observers)?;
+    let time_limit = positive("time limit", options.time_limit.unwrap_or(TIME_LIMIT_DEFAULT))?;
+    let seed = options.seed.unwrap_or_else(draw_seed);
+    let (nemesis, schedule) = faults(&options, seed, time_limit, voters, observers)?;
     let mut modes = read_modes(system, &options.read_mode, observers)?;
     if options.claim.is_none() && voids_trust_in_clocks(&nemesis, &options.option) {
         modes = without_trust_in_clocks(modes, !options.read_mode.is_empty())?;
@@ -52,7 +56,6 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
         .map(|text| catalog::mutant(system, text))
         .transpose()?;
     let system_options = system_options(system, &options.option)?;
-    let voters = node_count(system, options.nodes.unwrap_or(NODES_DEFAULT), observers)?;
     let mix = mix(&options, &(workload.mix)())?;
     let read_modes = judged(&modes, options.claim.as_deref())?;
     let layout = Layout {
@@ -66,26 +69,16 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
         .map(|every| positive("time after which clients move on", every))
         .transpose()?;
     let (rate, arrivals) = pace(options.rate, options.arrivals)?;
-    let time_limit = positive("time limit", options.time_limit.unwrap_or(TIME_LIMIT_DEFAULT))?;
     let op_timeout = positive("op timeout", options.op_timeout.unwrap_or(OP_TIMEOUT_DEFAULT))?;
     let check_time_limit = positive(
         "check time limit",
         options.check_time_limit.unwrap_or(CHECK_TIME_LIMIT_DEFAULT),
     )?;
-    let seed = options.seed.unwrap_or_else(draw_seed);
-    // Drawn for the voters alone, so that systems with and without observers meet the same faults.
-    if nemesis.is_empty() && (options.fault_time.is_some() || options.fault_gap.is_some()) {
-        return Err(contradiction(
-            "--fault-time and --fault-gap are for faults; give a --nemesis as well",
-        ));
-    }
-    let intervals = intervals(time_limit, options.fault_time, options.fault_gap);
-    let schedule = schedule(seed, &nemesis, time_limit, &intervals, voters)?;
     let nodes: Vec<String> = Node::range(voters + observers)
         .iter()
         .map(Node::to_string)
         .collect();
-    let placements = layout.place(concurrency, mix.readers_percent);
+    let placements = mix.place(&layout, concurrency);
     every_mode_is_read(&placements, mix.weights, &read_modes)?;
     let mut test = Test {
         splitbrain: env!("CARGO_PKG_VERSION").to_owned(),
@@ -112,6 +105,7 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
         nemesis,
         fault_time: options.fault_time,
         fault_gap: options.fault_gap,
+        schedule_file: options.schedule,
         schedule,
         store: options.store.unwrap_or_else(|| STORE_DEFAULT.into()),
         host: HostFacts::gather(),
@@ -225,12 +219,18 @@ fn positive(what: &str, span: Span) -> Result<Span> {
 }
 
 fn mix(options: &RunOptions, default: &Mix) -> Result<Mix> {
+    if options.writers.is_some() && options.readers.is_some() {
+        return Err(contradiction(
+            "--writers and --readers both say who writes; give one of them",
+        ));
+    }
     let mix = Mix {
         weights: options.mix.unwrap_or(default.weights),
         keys: options.keys.unwrap_or(default.keys),
         ops_per_key: options.ops_per_key.unwrap_or(default.ops_per_key),
         key_distribution: options.key_distribution.unwrap_or(default.key_distribution),
         readers_percent: options.readers.unwrap_or(default.readers_percent),
+        writers: options.writers,
         reader_interval: options.reader_interval.unwrap_or(default.reader_interval),
     };
     mix.validate().map_err(contradiction)?;
@@ -287,8 +287,45 @@ fn pace(rate: Option<f64>, arrivals: Option<Spacing>) -> Result<(Option<f64>, Sp
     }
 }
 
+/// The kinds of fault and when they strike: by a schedule of the user's, or one drawn from the seed.
+fn faults(
+    options: &RunOptions,
+    seed: u64,
+    time_limit: Span,
+    voters: u16,
+    observers: u16,
+) -> Result<(Vec<FaultKind>, Schedule)> {
+    let has_intervals = options.fault_time.is_some() || options.fault_gap.is_some();
+    if let Some(path) = &options.schedule {
+        if !options.nemesis.is_empty() || has_intervals {
+            return Err(contradiction(
+                "a --schedule says which faults there are and when; leave out --nemesis, --fault-time and --fault-gap",
+            ));
+        }
+        let schedule = schedule_file::read(path, usize::from(voters + observers), time_limit, seed)?;
+        return Ok((schedule.kinds(), schedule));
+    }
+    let nemesis = catalog::faults(&options.nemesis)?;
+    if nemesis.is_empty() && has_intervals {
+        return Err(contradiction(
+            "--fault-time and --fault-gap are for faults; give a --nemesis as well",
+        ));
+    }
+    let intervals = intervals(time_limit, options.fault_time, options.fault_gap);
+    let seed = mix_seed(seed, "nemesis");
+    // Drawn for the voters alone, so that systems with and without observers meet the same faults.
+    let schedule = Schedule::generate(
+        seed,
+        &nemesis,
+        time_limit.as_millis(),
+        &intervals,
+        usize::from(voters),
+    );
+    Ok((nemesis, schedule.map_err(contradiction)?))
+}
+
 fn intervals(time_limit: Span, fault_time: Option<SpanRange>, fault_gap: Option<SpanRange>) -> Intervals {
-    let mut intervals = Intervals::for_time_limit(millis(time_limit));
+    let mut intervals = Intervals::for_time_limit(time_limit.as_millis());
     if let Some(range) = fault_time {
         intervals.fault_ms = range.millis();
     }
@@ -296,22 +333,6 @@ fn intervals(time_limit: Span, fault_time: Option<SpanRange>, fault_gap: Option<
         intervals.gap_ms = range.millis();
     }
     intervals
-}
-
-fn millis(span: Span) -> u64 {
-    u64::try_from(span.0.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn schedule(
-    seed: u64,
-    nemesis: &[FaultKind],
-    time_limit: Span,
-    intervals: &Intervals,
-    nodes: u16,
-) -> Result<Schedule> {
-    let seed = mix_seed(seed, "nemesis");
-    Schedule::generate(seed, nemesis, millis(time_limit), intervals, usize::from(nodes))
-        .map_err(contradiction)
 }
 
 fn judged(modes: &[&ReadModeInfo], claim: Option<&str>) -> Result<Vec<JudgedMode>> {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cli`] | the command line |
 //! | [`config`], [`catalog`], [`test_file`] | from options to a test, by name, and as it is kept |
+//! | [`schedule_file`] | schedules of faults, by hand or recorded |
 //! | [`workload`] | what clients ask for, and when: pure, seeded |
 //! | [`client`], [`record`] | clients, and the one recorder of what they see |
 //! | [`run`] | a run from start to verdict |
@@ -31,6 +32,7 @@ pub mod program;
 pub mod record;
 pub mod rerun;
 pub mod run;
+pub mod schedule_file;
 pub mod simulate;
 pub mod store;
 pub mod test_file;

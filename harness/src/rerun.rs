@@ -63,6 +63,9 @@ pub fn arguments(test: &Test, all_read_modes: bool) -> Vec<(&'static str, String
     if test.mix.readers_percent != default.readers_percent {
         add("readers", test.mix.readers_percent.to_string());
     }
+    if let Some(writers) = test.mix.writers {
+        add("writers", writers.to_string());
+    }
     if test.mix.reader_interval != default.reader_interval {
         add("reader-interval", test.mix.reader_interval.to_string());
     }
@@ -72,7 +75,9 @@ pub fn arguments(test: &Test, all_read_modes: bool) -> Vec<(&'static str, String
     if let Some(every) = test.move_every {
         add("move-every", every.to_string());
     }
-    if !test.nemesis.is_empty() {
+    if let Some(path) = &test.schedule_file {
+        add("schedule", path.display().to_string());
+    } else if !test.nemesis.is_empty() {
         let kinds: Vec<&str> = test.nemesis.iter().map(|kind| kind.name()).collect();
         add("nemesis", kinds.join(","));
     }
@@ -127,7 +132,7 @@ mod tests {
             "splitbrain run --nodes 3 --read-mode lease,log --claim ordered-sequential --mutant raft/commit-older-term",
             "splitbrain run --rate 250.5 --arrivals uniform --nemesis kill,partition --fault-time 300ms-1s --fault-gap 500ms --time-limit 12s --seed 9",
             "splitbrain run --mix read=1,write=2 --keys 3 --ops-per-key 7 --key-distribution zipf --concurrency 2n",
-            "splitbrain run --op-timeout 500ms --check-time-limit 5s --name mine",
+            "splitbrain run --writers 2 --op-timeout 500ms --check-time-limit 5s --name mine",
         ];
         for line in lines {
             let test = resolve(run_options(line)).unwrap();

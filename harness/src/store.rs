@@ -78,6 +78,12 @@ impl RunFolder {
         self.path.join("nemesis.jsonl")
     }
 
+    /// The faults that were injected, to be played again.
+    #[must_use]
+    pub fn schedule(&self) -> PathBuf {
+        self.path.join("schedule.toml")
+    }
+
     /// What was found.
     #[must_use]
     pub fn results(&self) -> PathBuf {

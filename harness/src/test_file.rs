@@ -68,6 +68,9 @@ pub struct Test {
     /// How long it is quiet between two faults of a kind, where it was said.
     #[serde(default)]
     pub fault_gap: Option<SpanRange>,
+    /// The file that the faults came from, where they were not drawn.
+    #[serde(default)]
+    pub schedule_file: Option<PathBuf>,
     /// The faults.
     pub schedule: Schedule,
     /// The store.
@@ -139,7 +142,7 @@ impl Test {
     /// The place of each client thread.
     #[must_use]
     pub fn placements(&self) -> Vec<Placement> {
-        self.layout().place(self.concurrency, self.mix.readers_percent)
+        self.mix.place(&self.layout(), self.concurrency)
     }
 
     /// Names for the placements of the threads.
@@ -204,10 +207,7 @@ impl Test {
             ),
             (
                 "client threads",
-                format!(
-                    "{}, {} % of them only read",
-                    self.concurrency, mix.readers_percent
-                ),
+                format!("{}; {}", self.concurrency, mix.who_writes()),
             ),
             ("clients", movement),
             ("pace", pace),

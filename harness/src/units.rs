@@ -20,13 +20,18 @@ impl Span {
     pub const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
-}
 
-impl Span {
     /// A span of whole milliseconds.
     #[must_use]
     pub const fn millis(millis: u64) -> Self {
         Self(Duration::from_millis(millis))
+    }
+
+    /// The whole milliseconds in it.
+    #[must_use]
+    pub fn as_millis(self) -> u64 {
+        // At most a year.
+        self.0.as_millis() as u64
     }
 }
 
@@ -99,8 +104,7 @@ impl SpanRange {
     /// Both ends in milliseconds.
     #[must_use]
     pub fn millis(self) -> (u64, u64) {
-        let millis = |span: Span| u64::try_from(span.0.as_millis()).unwrap_or(u64::MAX);
-        (millis(self.low), millis(self.high))
+        (self.low.as_millis(), self.high.as_millis())
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use splitbrain_reports::results::{ClaimVerdict, Results, RunVerdict};
+use splitbrain_reports::results::{ClaimVerdict, Fault, Results, RunVerdict};
 use tempfile::TempDir;
 
 use support::{PATIENCE, said};
@@ -124,6 +124,40 @@ fn every_fault_is_proven(nemesis: &str, time_limit: &str) {
             "{fault:?}"
         );
     }
+}
+
+#[test]
+fn a_schedule_is_played_as_written_and_again_as_recorded() {
+    let by_hand = tempfile::tempdir().unwrap();
+    let file = by_hand.path().join("faults.toml");
+    let text = "[[fault]]\nkind = \"kill\"\nvariant = \"named\"\nnodes = [\"n2\"]\nstart = \"1s\"\nstop = \"2s\"\n\
+                [[fault]]\nkind = \"partition\"\nvariant = \"isolated-leader\"\nstart = \"2500ms\"\nstop = \"3500ms\"\n";
+    fs::write(&file, text).unwrap();
+    let faults = played(&file);
+    let named: Vec<&str> = faults.iter().map(|(fault, _)| fault.as_str()).collect();
+    assert_eq!(named, ["kill named", "partition isolated-leader"]);
+    assert_eq!(faults[0].1, ["n2"]);
+    // Who led is part of what was recorded.
+    assert_eq!(played(&by_hand.path().join("schedule.toml")), faults);
+}
+
+/// Runs a schedule, leaves what the run recorded of it beside it, and returns the faults with the nodes struck.
+fn played(schedule: &Path) -> Vec<(String, Vec<String>)> {
+    let store = tempfile::tempdir().unwrap();
+    let args = ["--schedule", schedule.to_str().unwrap(), "--time-limit", "5s"];
+    let output = start(&store, &args).wait_with_output().unwrap();
+    let faults = results(&store).faults;
+    assert!(faults.iter().all(|fault| fault.proven), "{}", said(&output));
+    fs::copy(
+        latest(&store).join("schedule.toml"),
+        schedule.with_file_name("schedule.toml"),
+    )
+    .unwrap();
+    let what = |fault: &Fault| format!("{} {}", fault.kind, fault.variant);
+    faults
+        .iter()
+        .map(|fault| (what(fault), fault.nodes.clone()))
+        .collect()
 }
 
 #[test]

@@ -136,6 +136,26 @@ impl PartitionShape {
         }
     }
 
+    /// Whether a schedule may name whom it cuts off.
+    #[must_use]
+    pub fn takes_names(self) -> bool {
+        matches!(self, Self::One | Self::Halves | Self::IsolatedLeader)
+    }
+
+    /// A grudge of this shape against the nodes `named`: each of them alone, or all together against the rest, as the
+    /// two halves of a cluster are. Empty for shapes that take no names.
+    #[must_use]
+    pub fn grudge_against(self, named: &[Node], nodes: &[Node]) -> Grudge {
+        match self {
+            Self::One | Self::IsolatedLeader => isolated(nodes, named),
+            Self::Halves => {
+                let rest = nodes.iter().copied().filter(|node| !named.contains(node));
+                Grudge::between(&[named.to_vec(), rest.collect()])
+            }
+            Self::MajoritiesRing | Self::Bridge | Self::OneWay => Grudge::default(),
+        }
+    }
+
     /// A grudge of this shape. `primaries` are the nodes that lead, or believe that they do. Where the shape does
     /// not exist for so few nodes, the grudge is empty.
     #[must_use]
@@ -312,6 +332,22 @@ mod tests {
                 let seen = grudge.visible(*node, &nodes).len();
                 let expected = if primaries.contains(node) { 1 } else { nodes.len() - primaries.len() };
                 prop_assert_eq!(seen, expected);
+            }
+        }
+
+        #[test]
+        fn named_nodes_are_cut_off_as_the_shape_says(count in 3..10_u16, named in 1..3_u16) {
+            let (nodes, named) = (Node::range(count), Node::range(named));
+            for shape in PartitionShape::ALL.into_iter().filter(|shape| shape.takes_names()) {
+                let grudge = shape.grudge_against(&named, &nodes);
+                for node in &nodes {
+                    let expected = match named.contains(node) {
+                        true if shape == PartitionShape::Halves => named.len(),
+                        true => 1,
+                        false => nodes.len() - named.len(),
+                    };
+                    prop_assert_eq!(grudge.visible(*node, &nodes).len(), expected);
+                }
             }
         }
 

@@ -90,10 +90,12 @@ pub enum NodeSet {
     Primaries,
     /// All of them.
     All,
+    /// Those that the schedule names.
+    Named,
 }
 
 impl NodeSet {
-    /// Every node set.
+    /// Every node set that is chosen at random.
     pub const ALL: [Self; 5] = [
         Self::One,
         Self::Minority,
@@ -111,19 +113,21 @@ impl NodeSet {
             Self::Majority => "majority",
             Self::Primaries => "primaries",
             Self::All => "all",
+            Self::Named => "named",
         }
     }
 
-    /// Whether a cluster of `count` nodes has such a set, with at least one node in it.
+    /// Whether such a set can be chosen from a cluster of `count` nodes, with at least one node in it.
     #[must_use]
     pub fn exists(self, count: usize) -> bool {
         match self {
             Self::Minority => count >= 3,
+            Self::Named => false,
             _ => count >= 1,
         }
     }
 
-    /// How many of `count` nodes it takes; of the primaries there is mostly one.
+    /// How many of `count` nodes it takes by itself; of the primaries there is mostly one.
     #[must_use]
     pub fn size(self, count: usize) -> usize {
         match self {
@@ -131,6 +135,7 @@ impl NodeSet {
             Self::Minority => count.saturating_sub(1) / 2,
             Self::Majority => majority(count),
             Self::All => count,
+            Self::Named => 0,
         }
     }
 

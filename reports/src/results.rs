@@ -1,5 +1,7 @@
 //! `results.json` and `nemesis.jsonl`: what a run found, in the words that automation relies on.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 /// The verdict of a whole run. In ascending order of precedence: a later one outranks the earlier.
@@ -130,14 +132,36 @@ pub struct Fault {
     pub variant: String,
     /// The nodes struck.
     pub nodes: Vec<String>,
-    /// When it took effect, nanoseconds on the history's clock.
+    /// When it was asked for, nanoseconds on the history's clock: nothing of it was in force before.
+    #[serde(default)]
+    pub start_asked_ns: Option<u64>,
+    /// When all of it was in force.
     pub start_ns: u64,
-    /// When it was healed.
+    /// When its healing began: until then all of it was in force.
+    #[serde(default)]
+    pub stop_asked_ns: Option<u64>,
+    /// When the last of it was healed.
     pub stop_ns: Option<u64>,
     /// Whether its effect was proven.
     pub proven: bool,
     /// The evidence, a sentence each: "n1 dropped 131 packets from n2".
     pub evidence: Vec<String>,
+}
+
+impl Fault {
+    /// The time in which certainly all of it was in force, on the history's clock. One that was never healed lasts for
+    /// ever.
+    #[must_use]
+    pub fn in_force_ns(&self) -> Range<u64> {
+        let stop_ns = self.stop_asked_ns.or(self.stop_ns);
+        self.start_ns..stop_ns.unwrap_or(u64::MAX)
+    }
+
+    /// The time outside of which certainly nothing of it was in force.
+    #[must_use]
+    pub fn felt_ns(&self) -> Range<u64> {
+        self.start_asked_ns.unwrap_or(self.start_ns)..self.stop_ns.unwrap_or(u64::MAX)
+    }
 }
 
 /// One op of a counterexample, ready to be shown.

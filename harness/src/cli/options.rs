@@ -144,6 +144,16 @@ pub struct RunOptions {
         help_heading = "Load"
     )]
     pub readers: Option<u8>,
+    /// How many client threads write, in place of --readers: the others only read
+    #[arg(
+        long,
+        value_name = "N",
+        env = "SPLITBRAIN_WRITERS",
+        hide_env = true,
+        allow_negative_numbers = true,
+        help_heading = "Load"
+    )]
+    pub writers: Option<usize>,
     /// The least time between two reads of a client that only reads [default: 5ms]
     #[arg(
         long,
@@ -235,6 +245,16 @@ pub struct RunOptions {
     )]
     pub fault_gap: Option<SpanRange>,
 
+    /// A file of faults and their times, in place of drawn ones; every run leaves its own as schedule.toml
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "SPLITBRAIN_SCHEDULE",
+        hide_env = true,
+        help_heading = "Faults"
+    )]
+    pub schedule: Option<PathBuf>,
+
     /// How long load runs [default: 30s]
     #[arg(
         long,
@@ -319,6 +339,7 @@ impl RunOptions {
             arrivals: self.arrivals.or(lower.arrivals),
             mix: self.mix.or(lower.mix),
             readers: self.readers.or(lower.readers),
+            writers: self.writers.or(lower.writers),
             reader_interval: self.reader_interval.or(lower.reader_interval),
             keys: self.keys.or(lower.keys),
             ops_per_key: self.ops_per_key.or(lower.ops_per_key),
@@ -328,6 +349,7 @@ impl RunOptions {
             nemesis: list(self.nemesis, lower.nemesis),
             fault_time: self.fault_time.or(lower.fault_time),
             fault_gap: self.fault_gap.or(lower.fault_gap),
+            schedule: self.schedule.or(lower.schedule),
             time_limit: self.time_limit.or(lower.time_limit),
             check_time_limit: self.check_time_limit.or(lower.check_time_limit),
             seed: self.seed.or(lower.seed),

@@ -197,6 +197,7 @@ mod tests {
                 variant: FaultVariant::Partition(PartitionShape::IsolatedLeader),
                 start_ms: 0,
                 stop_ms: 1,
+                nodes: Vec::new(),
                 seed: 1,
             }],
         };
@@ -206,6 +207,8 @@ mod tests {
             variant: "isolated-leader".into(),
             nodes: vec!["n1".into()],
             start_ns: 2_000 * MS,
+            start_asked_ns: None,
+            stop_asked_ns: None,
             stop_ns: Some(2_500 * MS),
             proven: true,
             evidence: Vec::new(),

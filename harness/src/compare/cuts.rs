@@ -9,7 +9,12 @@
 //! - **neither** if they are one, but not all connected: a bridge or a ring has no majority side. Such nodes are
 //!   left out, as are nodes that are killed or paused, whose clients see a dead node and no cut.
 //!
+//! No fault comes or goes all at once. A cut counts from when all of it was in force until its healing began; a node
+//! whose kill or pause is under way is taken for up and for stopped, and where that makes a difference, is left out.
+//!
 //! A one-way cut counts as a cut: what goes one way only carries no question and answer.
+
+use std::ops::Range;
 
 use splitbrain_nemesis::grudge::Grudge;
 use splitbrain_nemesis::node::Node;
@@ -32,14 +37,27 @@ pub(super) struct Cuts {
     voters: usize,
     /// Partitions in force, by their start.
     pub(super) partitions: Vec<Cut>,
-    /// When which nodes were killed or paused.
-    stopped: Vec<(Interval, Vec<Node>)>,
+    /// Which nodes were killed or paused, and when.
+    stopped: Vec<Stopped>,
+}
+
+/// Nodes that were killed or paused.
+#[derive(Clone, Debug)]
+struct Stopped {
+    nodes: Vec<Node>,
+    /// When they certainly were.
+    surely: Interval,
+    /// When they may have been.
+    maybe: Interval,
 }
 
 /// A partition that was in force.
 #[derive(Clone, Debug)]
 pub(super) struct Cut {
+    /// When all of it was in force.
     pub(super) interval: Interval,
+    /// When any of it may have been.
+    felt: Interval,
     grudge: Grudge,
 }
 
@@ -50,7 +68,20 @@ pub(super) struct Interval {
     pub(super) stop_ns: u64,
 }
 
+impl From<Range<u64>> for Interval {
+    fn from(range: Range<u64>) -> Self {
+        Self {
+            start_ns: range.start,
+            stop_ns: range.end,
+        }
+    }
+}
+
 impl Interval {
+    fn contains(self, at_ns: u64) -> bool {
+        (self.start_ns..self.stop_ns).contains(&at_ns)
+    }
+
     fn overlaps(self, other: Self) -> bool {
         self.start_ns < other.stop_ns && other.start_ns < self.stop_ns
     }
@@ -71,16 +102,21 @@ impl Cuts {
             let Some(scheduled) = schedule.events.iter().find(|event| event.id == fault.id) else {
                 continue;
             };
-            let interval = Interval {
-                start_ns: fault.start_ns,
-                stop_ns: fault.stop_ns.unwrap_or(u64::MAX),
-            };
+            let (interval, felt) = (fault.in_force_ns().into(), fault.felt_ns().into());
             let struck: Vec<Node> = fault.nodes.iter().filter_map(|name| name.parse().ok()).collect();
             if scheduled.variant.kind() == FaultKind::Partition {
                 let grudge = scheduled.grudge(&cuts.nodes, &struck);
-                cuts.partitions.push(Cut { interval, grudge });
-            } else {
-                cuts.stopped.push((interval, struck));
+                cuts.partitions.push(Cut {
+                    interval,
+                    felt,
+                    grudge,
+                });
+            } else if matches!(scheduled.variant.kind(), FaultKind::Kill | FaultKind::Pause) {
+                cuts.stopped.push(Stopped {
+                    nodes: struck,
+                    surely: interval,
+                    maybe: felt,
+                });
             }
         }
         cuts.partitions.sort_by_key(|cut| cut.interval.start_ns);
@@ -94,7 +130,8 @@ impl Cuts {
         let changes = self
             .stopped
             .iter()
-            .flat_map(|(stopped, _)| [stopped.start_ns, stopped.stop_ns])
+            .flat_map(|stopped| [stopped.surely, stopped.maybe])
+            .flat_map(|stopped| [stopped.start_ns, stopped.stop_ns])
             .filter(|at| (interval.start_ns + 1..interval.stop_ns).contains(at));
         let mut sides = [interval.start_ns]
             .into_iter()
@@ -114,23 +151,34 @@ impl Cuts {
             .partitions
             .iter()
             .filter(|other| other.interval != cut.interval);
-        others.into_iter().any(|other| other.interval.overlaps(interval))
+        others.into_iter().any(|other| other.felt.overlaps(interval))
     }
 
     fn side_at(&self, cut: &Cut, node: Node, at_ns: u64) -> Side {
-        let is_up = |node: &Node| {
-            !self.stopped.iter().any(|(stopped, nodes)| {
-                (stopped.start_ns..stopped.stop_ns).contains(&at_ns) && nodes.contains(node)
-            })
+        let up = |when: fn(&Stopped) -> Interval| -> Vec<Node> {
+            let is_up = |node: &Node| {
+                let stops = |stopped: &Stopped| when(stopped).contains(at_ns) && stopped.nodes.contains(node);
+                !self.stopped.iter().any(stops)
+            };
+            self.nodes.iter().copied().filter(is_up).collect()
         };
-        if !is_up(&node) {
+        let most = self.side_among(&up(|stopped| stopped.surely), cut, node);
+        let fewest = self.side_among(&up(|stopped| stopped.maybe), cut, node);
+        match most == fewest {
+            true => most,
+            false => Side::Neither,
+        }
+    }
+
+    /// What `node` is to `cut` where these nodes are up.
+    fn side_among(&self, up: &[Node], cut: &Cut, node: Node) -> Side {
+        if !up.contains(&node) {
             return Side::Neither;
         }
-        let up: Vec<Node> = self.nodes.iter().copied().filter(is_up).collect();
         let mut in_touch = vec![node];
         let mut at = 0;
         while at < in_touch.len() {
-            let seen = cut.grudge.visible(in_touch[at], &up);
+            let seen = cut.grudge.visible(in_touch[at], up);
             let fresh: Vec<Node> = seen.into_iter().filter(|node| !in_touch.contains(node)).collect();
             in_touch.extend(fresh);
             at += 1;
@@ -166,6 +214,7 @@ mod tests {
             variant,
             start_ms: 0,
             stop_ms: 1,
+            nodes: Vec::new(),
             seed: 11,
         }
     }
@@ -177,6 +226,8 @@ mod tests {
             variant: String::new(),
             nodes: nodes.iter().map(|&name| name.to_owned()).collect(),
             start_ns,
+            start_asked_ns: None,
+            stop_asked_ns: None,
             stop_ns: Some(stop_ns),
             proven: true,
             evidence: Vec::new(),
@@ -228,6 +279,36 @@ mod tests {
         let kill = fault(1, &["n1"], 250, 900);
         let found = sides(3, 3, PartitionShape::IsolatedLeader, &["n2"], Some(kill));
         assert_eq!(found, [Neither, Without, Neither]);
+    }
+
+    #[test]
+    fn a_node_that_is_being_killed_or_started_may_be_up_or_down() {
+        use Side::{Neither, Without};
+        // n1 may be back already, and then n3 has a quorum with it.
+        let kill = Fault {
+            stop_asked_ns: Some(150),
+            ..fault(1, &["n1"], 50, 900)
+        };
+        let found = sides(3, 3, PartitionShape::IsolatedLeader, &["n2"], Some(kill));
+        assert_eq!(found, [Neither, Without, Neither]);
+    }
+
+    #[test]
+    fn a_cut_counts_until_its_healing_begins() {
+        let schedule = Schedule {
+            events: vec![scheduled(0, FaultVariant::Partition(PartitionShape::One))],
+        };
+        let cut = Fault {
+            start_asked_ns: Some(90),
+            stop_asked_ns: Some(800),
+            ..fault(0, &["n2"], 100, 1000)
+        };
+        let cuts = Cuts::new(3, 3, &schedule, &[cut]);
+        let interval = Interval {
+            start_ns: 100,
+            stop_ns: 800,
+        };
+        assert_eq!(cuts.partitions[0].interval, interval);
     }
 
     #[test]

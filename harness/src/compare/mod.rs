@@ -258,10 +258,10 @@ fn configuration(plan: &Plan) -> Vec<(String, String)> {
         let run = plan.runs.iter().find(|run| run.shape == at)?;
         Some(format!("{} with {}", run.test.concurrency, shape.describe()))
     });
-    let readers = first.test.mix.readers_percent;
     let threads = format!(
-        "{}; {readers} % of them only read",
-        threads.collect::<Vec<_>>().join(", ")
+        "{}; {}",
+        threads.collect::<Vec<_>>().join(", "),
+        first.test.mix.who_writes()
     );
     let entrants = plan.entrants.iter().map(|entrant| {
         let mutant = entrant

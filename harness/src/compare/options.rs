@@ -83,6 +83,9 @@ pub struct CompareOptions {
         help_heading = "Load"
     )]
     pub readers: Option<u8>,
+    /// How many client threads write, in place of --readers: the others only read
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Load")]
+    pub writers: Option<usize>,
     /// How many keys are live at once
     #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Load")]
     pub keys: Option<usize>,
@@ -102,6 +105,14 @@ pub struct CompareOptions {
         help_heading = "Faults"
     )]
     pub nemesis: Vec<String>,
+    /// A file of faults and their times, in place of drawn ones
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "nemesis",
+        help_heading = "Faults"
+    )]
+    pub schedule: Option<PathBuf>,
 
     /// How long load runs, in each run
     #[arg(
@@ -164,13 +175,17 @@ impl CompareOptions {
         add("rate", self.rate.map(|rate| rate.to_string()));
         add("mix", self.mix.map(|mix| mix.to_string()));
         add("readers", self.readers.map(|percent| percent.to_string()));
+        add("writers", self.writers.map(|threads| threads.to_string()));
         add("keys", self.keys.map(|keys| keys.to_string()));
         add(
             "key-distribution",
             self.key_distribution.map(|how| how.to_string()),
         );
         add("op-timeout", self.op_timeout.map(|time| time.to_string()));
-        add("nemesis", list(&self.nemesis));
+        match &self.schedule {
+            Some(path) => add("schedule", Some(path.display().to_string())),
+            None => add("nemesis", list(&self.nemesis)),
+        }
         add("time-limit", Some(self.time_limit.to_string()));
         add("repeat", Some(self.repeat.to_string()));
         add("name", self.name.clone());

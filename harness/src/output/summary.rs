@@ -255,6 +255,8 @@ read mode              claim                 strongest held      stale/M   worst
             variant: "one".into(),
             nodes: vec!["n1".into()],
             start_ns: 1,
+            start_asked_ns: None,
+            stop_asked_ns: None,
             stop_ns: Some(2),
             proven: true,
             evidence: Vec::new(),

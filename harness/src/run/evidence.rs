@@ -5,6 +5,8 @@
 //! `unknown`, and says what was missing.
 
 use splitbrain_checker::history::{Action, History, Op, Outcome};
+use splitbrain_nemesis::node::Node;
+use splitbrain_nemesis::schedule::{FaultKind, Schedule};
 use splitbrain_reports::results::Fault;
 
 use crate::workload::Weights;
@@ -25,13 +27,40 @@ pub struct Plan<'a> {
     pub weights: Weights,
     /// The read modes in use, as in [`History::read_modes`].
     pub read_modes: &'a [String],
-    /// How many faults were scheduled.
-    pub faults: usize,
+    /// The faults that were to be injected.
+    pub schedule: &'a Schedule,
 }
 
 impl Plan<'_> {
+    /// Whether a fault certainly leaves a majority of the voters alive, and one of them connected to so many that it
+    /// could lead.
     fn quorum_survives(&self, fault: &Fault) -> bool {
-        quorum_survives(fault, self.voters, self.observers)
+        let count = self.voters + self.observers;
+        let nodes = Node::range(u16::try_from(count).unwrap_or(u16::MAX));
+        let struck: Vec<Node> = fault.nodes.iter().filter_map(|name| name.parse().ok()).collect();
+        let votes = |node: &Node| node.index() < self.voters;
+        let is_majority = |votes: usize| votes * 2 > self.voters;
+        let scheduled = self.schedule.events.iter().find(|event| event.id == fault.id);
+        match scheduled.filter(|event| event.variant.kind() == FaultKind::Partition) {
+            Some(partition) => {
+                let grudge = partition.grudge(&nodes, &struck);
+                let sees = |node: &Node| {
+                    grudge
+                        .visible(*node, &nodes)
+                        .iter()
+                        .filter(|seen| votes(seen))
+                        .count()
+                };
+                nodes
+                    .iter()
+                    .filter(|node| votes(node))
+                    .any(|node| is_majority(sees(node)))
+            }
+            None => is_majority(
+                self.voters
+                    .saturating_sub(struck.iter().filter(|node| votes(node)).count()),
+            ),
+        }
     }
 }
 
@@ -85,11 +114,11 @@ pub fn shortfalls(plan: &Plan<'_>, history: &History, faults: &[Fault]) -> Vec<S
 
 fn unproven(plan: &Plan<'_>, faults: &[Fault]) -> Vec<String> {
     let mut short = Vec::new();
-    if faults.len() < plan.faults {
+    let scheduled = plan.schedule.events.len();
+    if faults.len() < scheduled {
         short.push(format!(
-            "only {} of {} scheduled faults were injected",
-            faults.len(),
-            plan.faults
+            "only {} of {scheduled} scheduled faults were injected",
+            faults.len()
         ));
     }
     for fault in faults {
@@ -112,7 +141,7 @@ fn unproven(plan: &Plan<'_>, faults: &[Fault]) -> Vec<String> {
 
 /// The phases in which ok ops are asked for.
 fn required(plan: &Plan<'_>, faults: &[Fault]) -> Vec<Phase> {
-    if plan.faults == 0 || faults.is_empty() {
+    if faults.is_empty() {
         return vec![Phase::Before];
     }
     let mut phases = vec![Phase::Before, Phase::After];
@@ -120,27 +149,6 @@ fn required(plan: &Plan<'_>, faults: &[Fault]) -> Vec<Phase> {
         phases.push(Phase::During);
     }
     phases
-}
-
-/// Whether a fault certainly leaves a majority of the voters alive and connected, so that it could serve.
-fn quorum_survives(fault: &Fault, voters: usize, observers: usize) -> bool {
-    let is_majority = |count: usize| count * 2 > voters;
-    let votes = |node: &&String| {
-        let number = node.strip_prefix('n').and_then(|number| number.parse().ok());
-        number.is_some_and(|number: usize| number <= voters)
-    };
-    match (fault.kind.as_str(), fault.variant.as_str()) {
-        ("partition", "one" | "isolated-leader") => is_majority(voters.saturating_sub(1)),
-        // With observers among the nodes, voters may be divided otherwise; but of an odd number, one part of two has
-        // more than half, and a bridge is seen by both.
-        ("partition", "halves" | "one-way" | "bridge") if observers > 0 => voters % 2 == 1,
-        // A majority of all nodes need not be one of the voters.
-        ("partition", _) if observers > 0 => false,
-        ("partition", "halves" | "one-way") => is_majority(voters.div_ceil(2)),
-        // In the other shapes some node sees a majority by their very definition.
-        ("partition", _) => true,
-        _ => is_majority(voters.saturating_sub(fault.nodes.iter().filter(votes).count())),
-    }
 }
 
 fn too_few(what: &str, counts: &[u64; 3], phases: &[Phase]) -> Vec<String> {
@@ -185,15 +193,11 @@ fn count(history: &History, faults: &[Fault]) -> Counts {
 /// last, or that was answered in the quiet between two faults, shows nothing.
 fn phase(op: &Op, faults: &[Fault]) -> Option<Phase> {
     let end = op.end_ns();
-    let stop_ns = |fault: &Fault| fault.stop_ns.unwrap_or(u64::MAX);
-    if faults.iter().all(|fault| end < fault.start_ns) {
+    if faults.iter().all(|fault| end < fault.felt_ns().start) {
         Some(Phase::Before)
-    } else if faults.iter().all(|fault| op.invoked_ns > stop_ns(fault)) {
+    } else if faults.iter().all(|fault| op.invoked_ns >= fault.felt_ns().end) {
         Some(Phase::After)
-    } else if faults
-        .iter()
-        .any(|fault| (fault.start_ns..=stop_ns(fault)).contains(&end))
-    {
+    } else if faults.iter().any(|fault| fault.in_force_ns().contains(&end)) {
         Some(Phase::During)
     } else {
         None
@@ -221,6 +225,9 @@ pub fn note(history: &History, faults: &[Fault]) -> String {
 #[cfg(test)]
 mod tests {
     use splitbrain_checker::history::{Key, ProcessId, ReadModeId, Value};
+    use splitbrain_nemesis::grudge::PartitionShape;
+    use splitbrain_nemesis::node::NodeSet;
+    use splitbrain_nemesis::schedule::{FaultVariant, ScheduledFault};
 
     use super::*;
 
@@ -263,20 +270,39 @@ mod tests {
         }
     }
 
-    fn fault(kind: &str, nodes: usize) -> Fault {
+    const KILL: FaultVariant = FaultVariant::Kill(NodeSet::One);
+    const CUT: FaultVariant = FaultVariant::Partition(PartitionShape::One);
+
+    fn fault(variant: FaultVariant, nodes: usize) -> Fault {
         Fault {
             id: 0,
-            kind: kind.into(),
-            variant: "one".into(),
+            kind: variant.kind().name().into(),
+            variant: variant.name().into(),
             nodes: (1..=nodes).map(|n| format!("n{n}")).collect(),
             start_ns: 1_000,
+            start_asked_ns: None,
+            stop_asked_ns: None,
             stop_ns: Some(2_000),
             proven: true,
             evidence: vec!["n1 dropped 3 packets".into()],
         }
     }
 
-    fn judge(history: &History, faults: &[Fault], scheduled: usize) -> Vec<String> {
+    fn schedule(variants: &[FaultVariant]) -> Schedule {
+        let scheduled = |(id, variant): (u32, &FaultVariant)| ScheduledFault {
+            id,
+            variant: *variant,
+            start_ms: 0,
+            stop_ms: 1,
+            nodes: Vec::new(),
+            seed: 5,
+        };
+        Schedule {
+            events: (0..).zip(variants).map(scheduled).collect(),
+        }
+    }
+
+    fn judge(history: &History, faults: &[Fault], scheduled: &[FaultVariant]) -> Vec<String> {
         let read_modes = MODES.map(str::to_owned);
         let weights = Weights {
             read: 1,
@@ -289,7 +315,7 @@ mod tests {
                 observers: 0,
                 weights,
                 read_modes: &read_modes,
-                faults: scheduled,
+                schedule: &schedule(scheduled),
             },
             history,
             faults,
@@ -299,21 +325,21 @@ mod tests {
     #[test]
     fn enough_of_everything_is_a_pass() {
         assert_eq!(
-            judge(&history(&[0, 1_100, 3_000]), &[fault("partition", 1)], 1),
+            judge(&history(&[0, 1_100, 3_000]), &[fault(CUT, 1)], &[CUT]),
             [""; 0]
         );
     }
 
     #[test]
     fn a_run_without_faults_needs_only_ops() {
-        assert_eq!(judge(&history(&[0]), &[], 0), [""; 0]);
+        assert_eq!(judge(&history(&[0]), &[], &[]), [""; 0]);
         let short = judge(
             &History {
                 ops: Vec::new(),
                 ..history(&[])
             },
             &[],
-            0,
+            &[],
         );
         assert_eq!(short.len(), 5);
         assert_eq!(
@@ -326,26 +352,28 @@ mod tests {
     fn an_unproven_fault_is_named() {
         let fault = Fault {
             proven: false,
-            ..fault("partition", 1)
+            ..fault(CUT, 1)
         };
-        let short = judge(&history(&[0, 1_100, 3_000]), &[fault], 1);
+        let short = judge(&history(&[0, 1_100, 3_000]), &[fault], &[CUT]);
         assert_eq!(short, ["nothing shows that fault 0 (partition one) took effect"]);
     }
 
     #[test]
     fn a_fault_that_never_struck_is_missed() {
-        let short = judge(&history(&[0, 1_100, 3_000]), &[fault("kill", 1)], 2);
+        let short = judge(&history(&[0, 1_100, 3_000]), &[fault(KILL, 1)], &[KILL; 2]);
         assert_eq!(short, ["only 1 of 2 scheduled faults were injected"]);
     }
 
     #[test]
     fn a_fault_that_never_healed_is_named() {
         let fault = Fault {
+            start_asked_ns: None,
+            stop_asked_ns: None,
             stop_ns: None,
-            ..fault("pause", 1)
+            ..fault(CUT, 1)
         };
-        let short = judge(&history(&[0, 1_100]), &[fault], 1);
-        assert_eq!(short[0], "fault 0 (pause one) was never healed");
+        let short = judge(&history(&[0, 1_100]), &[fault], &[CUT]);
+        assert_eq!(short[0], "fault 0 (partition one) was never healed");
     }
 
     #[test]
@@ -355,7 +383,7 @@ mod tests {
             ([0, 3_000], "during the faults"),
             ([0, 1_100], "after the faults"),
         ] {
-            let short = judge(&history(&times), &[fault("partition", 1)], 1);
+            let short = judge(&history(&times), &[fault(CUT, 1)], &[CUT]);
             assert!(
                 !short.is_empty() && short.iter().all(|reason| reason.contains(missing)),
                 "{short:?}"
@@ -368,12 +396,14 @@ mod tests {
         let second = Fault {
             id: 1,
             start_ns: 5_000,
+            start_asked_ns: None,
+            stop_asked_ns: None,
             stop_ns: Some(6_000),
-            ..fault("partition", 1)
+            ..fault(CUT, 1)
         };
-        let faults = [fault("partition", 1), second];
-        assert_eq!(judge(&history(&[0, 5_100, 7_000]), &faults, 2), [""; 0]);
-        let short = judge(&history(&[0, 3_000, 7_000]), &faults, 2);
+        let faults = [fault(CUT, 1), second];
+        assert_eq!(judge(&history(&[0, 5_100, 7_000]), &faults, &[CUT; 2]), [""; 0]);
+        let short = judge(&history(&[0, 3_000, 7_000]), &faults, &[CUT; 2]);
         assert_eq!(
             short[0],
             "only 0 ok reads during the faults (at least 10 are needed)"
@@ -382,29 +412,42 @@ mod tests {
 
     #[test]
     fn a_fault_that_leaves_no_majority_is_told_from_one_that_does() {
-        let survives = |kind: &str, variant: &str, struck, nodes| {
-            let fault = Fault {
-                variant: variant.into(),
-                ..fault(kind, struck)
+        use FaultVariant::{Kill, Partition, Pause};
+        use PartitionShape as Shape;
+        let survives = |variant, struck, voters, observers| {
+            let plan = Plan {
+                voters,
+                observers,
+                weights: Weights {
+                    read: 1,
+                    write: 1,
+                    cas: 1,
+                },
+                read_modes: &[],
+                schedule: &schedule(&[variant]),
             };
-            quorum_survives(&fault, nodes, 0)
+            plan.quorum_survives(&fault(variant, struck))
         };
-        for (kind, variant, struck, nodes, expected) in [
-            ("partition", "halves", 4, 4, false),
-            ("partition", "halves", 5, 5, true),
-            ("partition", "one-way", 6, 6, false),
-            ("partition", "one", 1, 2, false),
-            ("partition", "isolated-leader", 1, 3, true),
-            ("partition", "bridge", 4, 4, true),
-            ("kill", "all", 5, 5, false),
-            ("pause", "majority", 3, 5, false),
-            ("pause", "minority", 2, 5, true),
-            ("kill", "one", 1, 2, false),
+        for (variant, struck, voters, observers, expected) in [
+            (Partition(Shape::Halves), 4, 4, 0, false),
+            (Partition(Shape::Halves), 5, 5, 0, true),
+            // Of an odd number of voters one of two halves has most, wherever the observers are.
+            (Partition(Shape::Halves), 4, 3, 1, true),
+            (Partition(Shape::OneWay), 6, 6, 0, false),
+            (Partition(Shape::One), 1, 2, 0, false),
+            (Partition(Shape::IsolatedLeader), 1, 3, 0, true),
+            (Partition(Shape::IsolatedLeader), 1, 2, 5, false),
+            (Partition(Shape::Bridge), 4, 4, 0, true),
+            (Partition(Shape::MajoritiesRing), 5, 5, 0, true),
+            (Kill(NodeSet::All), 5, 5, 0, false),
+            (Pause(NodeSet::Majority), 3, 5, 0, false),
+            (Pause(NodeSet::Minority), 2, 5, 0, true),
+            (Kill(NodeSet::One), 1, 2, 0, false),
         ] {
             assert_eq!(
-                survives(kind, variant, struck, nodes),
+                survives(variant, struck, voters, observers),
                 expected,
-                "{kind} {variant} of {nodes}"
+                "{variant} of {voters} and {observers}"
             );
         }
     }
@@ -424,15 +467,15 @@ mod tests {
             observers: 0,
             weights,
             read_modes: &read_modes,
-            faults: 0,
+            schedule: &schedule(&[]),
         };
         assert_eq!(shortfalls(&plan, &history, &[]).len(), 3);
     }
 
     #[test]
     fn a_stopped_majority_need_not_serve_meanwhile() {
-        assert_eq!(judge(&history(&[0, 3_000]), &[fault("kill", 3)], 1), [""; 0]);
-        assert!(!judge(&history(&[0, 3_000]), &[fault("kill", 2)], 1).is_empty());
+        assert_eq!(judge(&history(&[0, 3_000]), &[fault(KILL, 3)], &[KILL]), [""; 0]);
+        assert!(!judge(&history(&[0, 3_000]), &[fault(KILL, 2)], &[KILL]).is_empty());
     }
 
     #[test]
@@ -442,7 +485,7 @@ mod tests {
             .ops
             .retain(|op| op.read_mode != Some(ReadModeId(1)) || op.invoked_ns < 2_000);
         // Reads of the other mode keep the sum up.
-        let short = judge(&history, &[fault("partition", 1)], 1);
+        let short = judge(&history, &[fault(CUT, 1)], &[CUT]);
         assert_eq!(
             short,
             ["only 0 ok lease reads after the faults (at least 10 are needed)"]
@@ -464,7 +507,7 @@ mod tests {
             observers: 0,
             weights,
             read_modes: &read_modes,
-            faults: 0,
+            schedule: &schedule(&[]),
         };
         assert_eq!(shortfalls(&plan, &history, &[]), [""; 0]);
     }

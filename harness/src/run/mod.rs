@@ -41,6 +41,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::output;
 use crate::record::{Clock, Recorder, Tally};
+use crate::schedule_file;
 use crate::store::{self, RunFolder};
 use crate::test_file::Test;
 use crate::utc::Utc;
@@ -257,7 +258,7 @@ fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<(Res
         observers: test.observers,
         weights: test.mix.weights,
         read_modes: &read_modes,
-        faults: test.schedule.events.len(),
+        schedule: &test.schedule,
     };
     let shortfalls = evidence::shortfalls(&plan, history, &faults);
     let (verdict, reason) = verdict::run_verdict(
@@ -300,6 +301,11 @@ fn conclude(test: &Test, folder: &RunFolder, recorded: &Recorded) -> Result<(Res
     });
     let drawn = write::write_report(folder, test, &results, history, &nemesis, &judgement.stale_reads);
     unwritten.extend(drawn.err().map(|failure| failure.to_string()));
+    if !test.schedule.events.is_empty() {
+        let recorded = schedule_file::recorded(&test.schedule, &results.faults);
+        let kept = RunFolder::write(&folder.schedule(), recorded.as_bytes());
+        unwritten.extend(kept.err().map(|failure| failure.to_string()));
+    }
     // Last, so that the file tells of what else could not be written.
     verdict::take_late_failures(&mut results, &unwritten);
     if let Err(failure) = write::write_results(folder, &results) {

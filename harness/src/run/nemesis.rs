@@ -76,8 +76,8 @@ impl NemesisLog {
                 id,
                 variant,
                 nodes,
+                start_asked_ns,
                 start_ns,
-                ..
             } => {
                 let nodes: Vec<String> = nodes.iter().map(ToString::to_string).collect();
                 let fault = Fault {
@@ -85,7 +85,9 @@ impl NemesisLog {
                     kind: variant.kind().name().to_owned(),
                     variant: variant.name().to_owned(),
                     nodes,
+                    start_asked_ns: Some(start_asked_ns),
                     start_ns,
+                    stop_asked_ns: None,
                     stop_ns: None,
                     proven: false,
                     evidence: Vec::new(),
@@ -95,12 +97,14 @@ impl NemesisLog {
             }
             Event::Stopped {
                 id,
+                stop_asked_ns,
                 stop_ns,
                 proven,
                 evidence,
             } => {
                 if let Some(fault) = self.state().faults.get_mut(&id) {
-                    (fault.stop_ns, fault.proven) = (Some(stop_ns), proven);
+                    (fault.stop_asked_ns, fault.stop_ns) = (Some(stop_asked_ns), Some(stop_ns));
+                    fault.proven = proven;
                     fault.evidence.clone_from(&evidence);
                 }
                 self.write(&NemesisEvent::Stop {

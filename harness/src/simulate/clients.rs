@@ -48,7 +48,7 @@ impl<M> SimClients<M> {
             observers: workbench.observers.into(),
             on_observers: on_observers.map(|mode| mode.asked == Asked::Observers).collect(),
         };
-        let places = layout.place(workbench.threads, workbench.mix.readers_percent);
+        let places = workbench.mix.place(&layout, workbench.threads);
         let client = |(thread, place)| Client {
             process: ProcessId(thread as u64),
             place,

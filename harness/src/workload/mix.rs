@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::{Layout, Placement};
 use crate::units::Span;
 
 /// The most keys that may be live at once: a bound on the generator's memory.
@@ -29,6 +30,10 @@ pub struct Mix {
     /// How many of a hundred client threads only read, where there are enough for every node and read mode to have
     /// some of both. They go on reading at a cut-off node, where others wait for their writes.
     pub readers_percent: u8,
+    /// How many client threads write, the first of them, where that is said instead: all others only read. With fewer
+    /// writers than nodes some node has none.
+    #[serde(default)]
+    pub writers: Option<usize>,
     /// How long such a reader waits from one read to the next, at least: often enough to see how stale a node is,
     /// seldom enough to leave the machine to the others.
     pub reader_interval: Span,
@@ -88,6 +93,9 @@ pub enum MixError {
         "at most {READERS_PERCENT_MAX} % of the clients can be readers, not {0} %: somebody has to write"
     )]
     Readers(u8),
+    /// Nobody would write.
+    #[error("no client would write: every read would return nil and prove nothing")]
+    NoWriters,
     /// A key would be retired before its first request.
     #[error("a key must serve at least 1 op before it is retired")]
     OpsPerKey,
@@ -107,12 +115,35 @@ impl Default for Mix {
             ops_per_key: 5000,
             key_distribution: KeyDistribution::Uniform,
             readers_percent: 50,
+            writers: None,
             reader_interval: Span::millis(5),
         }
     }
 }
 
 impl Mix {
+    /// The places of so many client threads.
+    #[must_use]
+    pub fn place(&self, layout: &Layout, threads: usize) -> Vec<Placement> {
+        let mut places = layout.place(threads, self.readers_percent);
+        if let Some(writers) = self.writers {
+            for (thread, place) in places.iter_mut().enumerate() {
+                place.reader = thread >= writers;
+            }
+        }
+        places
+    }
+
+    /// Which of the clients write, in prose.
+    #[must_use]
+    pub fn who_writes(&self) -> String {
+        match self.writers {
+            Some(1) => "1 of them writes".to_owned(),
+            Some(writers) => format!("{writers} of them write"),
+            None => format!("{} % of them only read", self.readers_percent),
+        }
+    }
+
     /// Whether the mix can be used.
     ///
     /// # Errors
@@ -128,6 +159,7 @@ impl Mix {
             () if write == 0 && cas == 0 => Err(MixError::NoWrites),
             () if self.keys == 0 || self.keys > KEYS_MAX => Err(MixError::Keys(self.keys)),
             () if self.readers_percent > READERS_PERCENT_MAX => Err(MixError::Readers(self.readers_percent)),
+            () if self.writers == Some(0) => Err(MixError::NoWriters),
             () if self.ops_per_key == 0 => Err(MixError::OpsPerKey),
             () => Ok(()),
         }
@@ -187,6 +219,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn writers_are_the_first_threads() {
+        let mix = Mix {
+            writers: Some(2),
+            ..Mix::default()
+        };
+        let places = mix.place(&Layout::of_voters(5, 1), 20);
+        let writers: Vec<usize> = (0..20).filter(|thread| !places[*thread].reader).collect();
+        assert_eq!(writers, [0, 1]);
+    }
+
+    #[test]
     fn weights_read_back_what_they_print() {
         let weights = Weights {
             read: 5,
@@ -231,6 +274,7 @@ mod tests {
         assert_eq!(with(|m| m.keys = 0), Err(MixError::Keys(0)));
         assert_eq!(with(|m| m.readers_percent = 100), Err(MixError::Readers(100)));
         assert_eq!(with(|m| m.ops_per_key = 0), Err(MixError::OpsPerKey));
+        assert_eq!(with(|m| m.writers = Some(0)), Err(MixError::NoWriters));
         let mut mix = Mix {
             weights: weights(0, 0, 0),
             ..Mix::default()

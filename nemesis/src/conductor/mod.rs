@@ -31,6 +31,8 @@ pub enum Event {
         variant: FaultVariant,
         /// The nodes struck.
         nodes: Vec<Node>,
+        /// When it was asked for: nothing of it was in force before.
+        start_asked_ns: u64,
         /// When all of it was in force.
         start_ns: u64,
     },
@@ -38,6 +40,8 @@ pub enum Event {
     Stopped {
         /// Its number in the schedule.
         id: u32,
+        /// When its healing began: until then all of it was in force.
+        stop_asked_ns: u64,
         /// When the last of it was gone.
         stop_ns: u64,
         /// Whether it is proven that it had been in force, and is no longer.
@@ -234,6 +238,7 @@ impl Conductor<'_> {
     fn start_fault(&mut self, index: usize) -> Result<(), ConductError> {
         let Part { event, fault, state } = &mut self.parts[index];
         *state = PartState::Broken;
+        let start_asked_ns = (self.clock)();
         let nodes = fault.start(self.arena).map_err(failed("starting", event))?;
         let start_ns = (self.clock)();
         *state = PartState::InForce { start_ns };
@@ -241,6 +246,7 @@ impl Conductor<'_> {
             id: event.id,
             variant: event.variant,
             nodes,
+            start_asked_ns,
             start_ns,
         });
         Ok(())
@@ -250,6 +256,7 @@ impl Conductor<'_> {
     fn stop_fault(&mut self, index: usize) -> Result<(), ConductError> {
         let Part { event, fault, state } = &mut self.parts[index];
         let during = fault.evidence_during(self.arena);
+        let stop_asked_ns = (self.clock)();
         fault.stop(self.arena).map_err(failed("stopping", event))?;
         let stop_ns = (self.clock)();
         let mut evidence = Evidence::default();
@@ -274,6 +281,7 @@ impl Conductor<'_> {
         } = evidence;
         (self.sink)(Event::Stopped {
             id: event.id,
+            stop_asked_ns,
             stop_ns,
             proven,
             evidence: objections.into_iter().chain(sentences).collect(),

@@ -17,11 +17,10 @@ use std::ops::RangeInclusive;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rand_chacha::ChaCha8Rng;
-
-use super::{Arena, Evidence, Fault, FaultError, choose, instead_of_leader};
+use super::aim::Aim;
+use super::{Arena, Evidence, Fault, FaultError};
 use crate::conductor::StopRequest;
-use crate::node::{Node, NodeSet};
+use crate::node::Node;
 use crate::process::{Bounds, ClockClaim, ClockControl, ClockOrder, ClockReading, NodeState};
 
 /// How long a node may take to carry out an order. A loaded node may well need some time.
@@ -79,12 +78,8 @@ impl Bend {
 
 /// A clock fault.
 pub(super) struct Clock {
-    set: NodeSet,
+    aim: Aim,
     bend: Bend,
-    rng: ChaCha8Rng,
-    leader_patience: Duration,
-    /// Whether the leader's clock was wanted, but no leader was known.
-    leaderless: bool,
     struck: Vec<Struck>,
     /// That nobody else bends the clocks of those struck until they are seen to be right.
     claims: Vec<ClockClaim>,
@@ -109,13 +104,10 @@ struct Struck {
 }
 
 impl Clock {
-    pub(super) fn new(set: NodeSet, bend: Bend, rng: ChaCha8Rng, leader_patience: Duration) -> Self {
+    pub(super) fn new(aim: Aim, bend: Bend) -> Self {
         Self {
-            set,
+            aim,
             bend,
-            rng,
-            leader_patience,
-            leaderless: false,
             struck: Vec::new(),
             claims: Vec::new(),
             refused: Vec::new(),
@@ -149,11 +141,10 @@ impl Fault for Clock {
             let claim = control.flatten().and_then(|control| control.claim());
             claim.is_some_and(|claim| claims.insert(node, claim).is_none())
         };
-        let chosen = choose(self.set, arena, self.leader_patience, &mut self.rng, fits)?;
-        claims.retain(|node, _| chosen.nodes.contains(node));
+        let chosen = self.aim.choose(arena, fits)?;
+        claims.retain(|node, _| chosen.contains(node));
         self.claims = claims.into_values().collect();
-        self.leaderless = chosen.leaderless;
-        for node in chosen.nodes {
+        for node in chosen {
             match Struck::bend(node, control(arena, node)?, self.bend) {
                 Ok(struck) => self.struck.push(struck),
                 Err(error) => self.refused.push((node, error.to_string())),
@@ -180,11 +171,7 @@ impl Fault for Clock {
             evidence.add(false, format!("the clock of {node} could not be bent: {problem}"));
         }
         let nodes: Vec<Node> = self.struck.iter().map(|struck| struck.node).collect();
-        if self.leaderless {
-            evidence
-                .sentences
-                .push(instead_of_leader(&nodes, "given a wrong clock"));
-        }
+        self.aim.tell(&nodes, "given a wrong clock", &mut evidence);
         if nodes.is_empty() {
             evidence.add(
                 false,

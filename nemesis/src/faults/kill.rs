@@ -3,33 +3,23 @@
 //! A kill is proven if wait(2) told that the process had been ended by signal 9, the node stayed down until it was
 //! to be started, and then another process ran.
 
-use std::time::Duration;
-
-use rand_chacha::ChaCha8Rng;
-
-use super::{Arena, Evidence, Fault, FaultError, choose, instead_of_leader, parallel};
-use crate::node::{Node, NodeSet};
+use super::aim::Aim;
+use super::{Arena, Evidence, Fault, FaultError, parallel};
+use crate::node::Node;
 use crate::process::{Death, Killed, NodeState, ProcessError};
 
 /// A kill.
 pub(super) struct Kill {
-    set: NodeSet,
-    rng: ChaCha8Rng,
-    leader_patience: Duration,
-    /// Whether a leader was wanted, but none was known.
-    leaderless: bool,
+    aim: Aim,
     killed: Vec<(Node, Killed)>,
     /// Nodes that had been chosen, but died by themselves before the signal.
     too_late: Vec<Death>,
 }
 
 impl Kill {
-    pub(super) fn new(set: NodeSet, rng: ChaCha8Rng, leader_patience: Duration) -> Self {
+    pub(super) fn new(aim: Aim) -> Self {
         Self {
-            set,
-            rng,
-            leader_patience,
-            leaderless: false,
+            aim,
             killed: Vec::new(),
             too_late: Vec::new(),
         }
@@ -40,9 +30,7 @@ impl Fault for Kill {
     fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
         let is_alive =
             |_, state: &NodeState| matches!(state, NodeState::Running { .. } | NodeState::Paused { .. });
-        let chosen = choose(self.set, arena, self.leader_patience, &mut self.rng, is_alive)?;
-        self.leaderless = chosen.leaderless;
-        let chosen = chosen.nodes;
+        let chosen = self.aim.choose(arena, is_alive)?;
         let results = parallel::for_each(&chosen, |node| Ok(arena.nodes.kill(*node)?));
         let mut first_error = Ok(());
         for (node, result) in chosen.iter().zip(results) {
@@ -70,10 +58,8 @@ impl Fault for Kill {
         for death in &self.too_late {
             evidence.add(false, format!("{death}; it could not be killed"));
         }
-        if self.leaderless {
-            let killed: Vec<Node> = self.killed.iter().map(|(node, _)| *node).collect();
-            evidence.sentences.push(instead_of_leader(&killed, "killed"));
-        }
+        let killed: Vec<Node> = self.killed.iter().map(|(node, _)| *node).collect();
+        self.aim.tell(&killed, "killed", &mut evidence);
         if self.killed.is_empty() {
             evidence.add(false, "no node was killed: none was alive".to_owned());
         }

@@ -14,11 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::{Arena, Evidence, Fault, FaultError, instead_of_leader, parallel, wait_for_leaders};
+use super::aim::{instead_of_leader, leader_patience, wait_for_leaders};
+use super::{Arena, Evidence, Fault, FaultError, parallel};
 use crate::firewall::{Count, Drops, Firewall};
 use crate::network::{Channel, Endpoint};
 use crate::node::Node;
-use crate::schedule::LossVariant;
+use crate::schedule::{LossVariant, ScheduledFault};
 
 /// How many datagrams a way gets at most: one in ten of them is lost, so that the chance that none is
 /// is that of one in 10^18.
@@ -33,6 +34,8 @@ const ATTEMPTS: usize = 3;
 /// A loss.
 pub(super) struct Loss {
     variant: LossVariant,
+    /// Whose packets are lost, where the schedule names them.
+    named: Vec<Node>,
     leader_patience: Duration,
     /// Whether the leader's packets were to be lost, but none was known.
     leaderless: bool,
@@ -51,10 +54,11 @@ struct Sent {
 type Way = (Node, Node);
 
 impl Loss {
-    pub(super) fn new(variant: LossVariant, leader_patience: Duration) -> Self {
+    pub(super) fn new(variant: LossVariant, scheduled: &ScheduledFault) -> Self {
         Self {
             variant,
-            leader_patience,
+            named: scheduled.nodes.clone(),
+            leader_patience: leader_patience(scheduled),
             leaderless: false,
             firewall: None,
             losing: BTreeMap::new(),
@@ -108,6 +112,7 @@ impl Fault for Loss {
         let (firewall, drops) = (self.firewall()?, self.drops());
         let nodes = arena.network.nodes();
         let struck = match self.variant {
+            _ if !self.named.is_empty() => self.named.clone(),
             LossVariant::All10Percent | LossVariant::All30Percent => nodes.to_vec(),
             LossVariant::Leader30Percent => {
                 let leaders = wait_for_leaders(arena.primaries, nodes, self.leader_patience);

@@ -16,13 +16,13 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use rand_chacha::ChaCha8Rng;
-
-use super::{Arena, Evidence, Fault, FaultError, instead_of_leader, parallel, wait_for_leaders};
+use super::aim::{instead_of_leader, leader_patience, wait_for_leaders};
+use super::{Arena, Evidence, Fault, FaultError, parallel};
 use crate::firewall::{Drops, Firewall};
 use crate::grudge::{Grudge, PartitionShape};
 use crate::network::{Channel, Endpoint, ProbeRound};
 use crate::node::Node;
+use crate::schedule::{FaultVariant, ScheduledFault};
 
 /// How long datagrams that should pass are waited for. They take microseconds; this bounds a starved machine.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
@@ -32,9 +32,7 @@ const PROBE_ROUNDS: usize = 3;
 
 /// A partition.
 pub(super) struct Partition {
-    shape: PartitionShape,
-    rng: ChaCha8Rng,
-    leader_patience: Duration,
+    scheduled: ScheduledFault,
     /// Whether a leader was to be isolated, but none was known.
     leaderless: bool,
     firewall: Option<Firewall>,
@@ -44,11 +42,9 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    pub(super) fn new(shape: PartitionShape, rng: ChaCha8Rng, leader_patience: Duration) -> Self {
+    pub(super) fn new(scheduled: ScheduledFault) -> Self {
         Self {
-            shape,
-            rng,
-            leader_patience,
+            scheduled,
             leaderless: false,
             firewall: None,
             grudge: Grudge::default(),
@@ -79,12 +75,14 @@ impl Fault for Partition {
     fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
         let firewall = self.firewall()?;
         let nodes = arena.network.nodes();
-        let primaries = match self.shape {
-            PartitionShape::IsolatedLeader => wait_for_leaders(arena.primaries, nodes, self.leader_patience),
-            _ => Vec::new(),
+        let seeks_leader = self.scheduled.nodes.is_empty()
+            && self.scheduled.variant == FaultVariant::Partition(PartitionShape::IsolatedLeader);
+        let primaries = match seeks_leader {
+            true => wait_for_leaders(arena.primaries, nodes, leader_patience(&self.scheduled)),
+            false => Vec::new(),
         };
-        self.leaderless = self.shape == PartitionShape::IsolatedLeader && primaries.is_empty();
-        self.grudge = self.shape.grudge(nodes, &primaries, &mut self.rng);
+        self.leaderless = seeks_leader && primaries.is_empty();
+        self.grudge = self.scheduled.grudge(nodes, &primaries);
         let drops: Vec<(Node, Vec<Ipv4Addr>)> = self
             .grudge
             .by_node()
@@ -309,7 +307,6 @@ mod tests {
 
     use super::*;
     use crate::rng;
-    use crate::schedule::{FaultVariant, ScheduledFault};
 
     proptest! {
         #[test]
@@ -325,6 +322,7 @@ mod tests {
                     variant: FaultVariant::Partition(shape),
                     start_ms: 0,
                     stop_ms: 1,
+                    nodes: Vec::new(),
                     seed,
                 };
                 prop_assert_eq!(scheduled.grudge(&nodes, &struck(&grudge, &nodes)), grudge);

@@ -4,21 +4,14 @@
 //! A pause is proven if all threads of the process were seen stopped after the signal, and still before SIGCONT
 //! unless the process was killed meanwhile, and none of them after.
 
-use std::time::Duration;
-
-use rand_chacha::ChaCha8Rng;
-
-use super::{Arena, Evidence, Fault, FaultError, choose, instead_of_leader};
-use crate::node::{Node, NodeSet};
+use super::aim::Aim;
+use super::{Arena, Evidence, Fault, FaultError};
+use crate::node::Node;
 use crate::process::{Death, NodeState, ProcessError, ThreadStates};
 
 /// A pause.
 pub(super) struct Pause {
-    set: NodeSet,
-    rng: ChaCha8Rng,
-    leader_patience: Duration,
-    /// Whether a leader was wanted, but none was known.
-    leaderless: bool,
+    aim: Aim,
     paused: Vec<(Node, ThreadStates)>,
     /// Nodes that had been chosen, but died by themselves before the signal.
     too_late: Vec<Death>,
@@ -27,12 +20,9 @@ pub(super) struct Pause {
 }
 
 impl Pause {
-    pub(super) fn new(set: NodeSet, rng: ChaCha8Rng, leader_patience: Duration) -> Self {
+    pub(super) fn new(aim: Aim) -> Self {
         Self {
-            set,
-            rng,
-            leader_patience,
-            leaderless: false,
+            aim,
             paused: Vec::new(),
             too_late: Vec::new(),
             resumed: Vec::new(),
@@ -43,9 +33,7 @@ impl Pause {
 impl Fault for Pause {
     fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
         let is_running = |_, state: &NodeState| matches!(state, NodeState::Running { .. });
-        let chosen = choose(self.set, arena, self.leader_patience, &mut self.rng, is_running)?;
-        self.leaderless = chosen.leaderless;
-        for node in chosen.nodes {
+        for node in self.aim.choose(arena, is_running)? {
             match arena.nodes.pause(node) {
                 Ok(states) => self.paused.push((node, states)),
                 // It has got the signal, so it must be resumed; how many of its threads stood is for the evidence.
@@ -88,10 +76,8 @@ impl Fault for Pause {
         for death in &self.too_late {
             evidence.add(false, format!("{death}; it could not be paused"));
         }
-        if self.leaderless {
-            let paused: Vec<Node> = self.paused.iter().map(|(node, _)| *node).collect();
-            evidence.sentences.push(instead_of_leader(&paused, "paused"));
-        }
+        let paused: Vec<Node> = self.paused.iter().map(|(node, _)| *node).collect();
+        self.aim.tell(&paused, "paused", &mut evidence);
         if self.paused.is_empty() {
             evidence.add(false, "no node was paused: none was running".to_owned());
         }

@@ -197,6 +197,7 @@ fn timeline(
             variant: bag.draw(&mut rng),
             start_ms,
             stop_ms,
+            nodes: Vec::new(),
             seed: rng.next_u64(),
         });
         start_ms = stop_ms + rng::between(intervals.gap_ms.0, intervals.gap_ms.1, &mut rng);
@@ -242,6 +243,7 @@ mod tests {
 
     use super::*;
     use crate::grudge::PartitionShape;
+    use crate::node::Node;
 
     fn generate(seed: u64, kinds: &[FaultKind], time_limit_ms: u64) -> Schedule {
         Schedule::generate(
@@ -345,6 +347,7 @@ mod tests {
             variant: FaultVariant::Partition(PartitionShape::Halves),
             start_ms,
             stop_ms,
+            nodes: Vec::new(),
             seed: 0,
         };
         let check = |events: Vec<ScheduledFault>| Schedule { events }.validate(5);
@@ -364,6 +367,39 @@ mod tests {
         assert_eq!(
             check(vec![fault(4, 1, 2), fault(4, 3, 4)]),
             Err(ScheduleError::DuplicateId(4))
+        );
+        let named = |variant, node| {
+            let nodes = vec![Node(node)];
+            check(vec![ScheduledFault {
+                variant,
+                nodes,
+                ..fault(3, 1, 2)
+            }])
+        };
+        assert_eq!(named(FaultVariant::Kill(NodeSet::Named), 5), Ok(()));
+        assert_eq!(
+            named(FaultVariant::Partition(PartitionShape::IsolatedLeader), 2),
+            Ok(())
+        );
+        assert_eq!(
+            named(FaultVariant::Pause(NodeSet::One), 6)
+                .unwrap_err()
+                .to_string(),
+            "fault 3 names n6, but the nodes are n1 to n5"
+        );
+        assert_eq!(
+            named(FaultVariant::Partition(PartitionShape::Bridge), 1)
+                .unwrap_err()
+                .to_string(),
+            "fault 3 (partition bridge) names nodes, but whom it strikes follows from its variant and seed"
+        );
+        let nobody = ScheduledFault {
+            variant: FaultVariant::Kill(NodeSet::Named),
+            ..fault(3, 1, 2)
+        };
+        assert_eq!(
+            check(vec![nobody]).unwrap_err().to_string(),
+            "fault 3 (kill named) names no nodes"
         );
         let one_node = Schedule {
             events: vec![fault(0, 1, 2)],

@@ -194,6 +194,39 @@ impl FaultVariant {
         }
     }
 
+    /// Whether a schedule may name whom it strikes.
+    #[must_use]
+    pub fn takes_names(self) -> Naming {
+        match self {
+            Self::Kill(NodeSet::Named) | Self::Pause(NodeSet::Named) => Naming::Must,
+            Self::Partition(shape) if !shape.takes_names() => Naming::MustNot,
+            Self::Loss(LossVariant::All10Percent | LossVariant::All30Percent) => Naming::MustNot,
+            _ => Naming::May,
+        }
+    }
+
+    /// Whether whom it strikes is only known when it does: it does not follow from the schedule alone.
+    #[must_use]
+    pub fn chooses_when_it_strikes(self) -> bool {
+        match self {
+            Self::Partition(shape) => shape == PartitionShape::IsolatedLeader,
+            Self::Loss(variant) => variant == LossVariant::Leader30Percent,
+            Self::Kill(_) | Self::Pause(_) | Self::Drift(_) | Self::Clock(_) => true,
+        }
+    }
+
+    /// Every variant of a kind, whatever the cluster; also those that only a schedule can ask for.
+    #[must_use]
+    pub fn all(kind: FaultKind) -> Vec<Self> {
+        let named = match kind {
+            FaultKind::Kill => Some(Self::Kill(NodeSet::Named)),
+            FaultKind::Pause => Some(Self::Pause(NodeSet::Named)),
+            FaultKind::Partition | FaultKind::Loss | FaultKind::Drift | FaultKind::Clock => None,
+        };
+        // Of a large cluster all of them exist.
+        kind.variants(usize::MAX).into_iter().chain(named).collect()
+    }
+
     /// Whether it strikes at whoever leads. Such variants come early: they are what most bugs wait for.
     #[must_use]
     pub fn aims_at_leader(self) -> bool {
@@ -207,6 +240,17 @@ impl FaultVariant {
                 | Self::Clock(ClockVariant::LeaderBack)
         )
     }
+}
+
+/// Whether a fault of a schedule names the nodes that it strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// It must: nothing else chooses them.
+    Must,
+    /// It may, in place of a choice.
+    May,
+    /// It must not: they follow from its variant.
+    MustNot,
 }
 
 impl fmt::Display for FaultVariant {

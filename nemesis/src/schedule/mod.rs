@@ -7,7 +7,7 @@
 mod generate;
 mod kinds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use generate::Intervals;
 pub use kinds::{
     ClockVariant, DRIFT, DRIFT_PPM, DriftVariant, FaultKind, FaultKindError, FaultVariant, LossVariant,
+    Naming,
 };
 
 use crate::grudge::Grudge;
@@ -33,6 +34,9 @@ pub struct ScheduledFault {
     pub start_ms: u64,
     /// When it stops.
     pub stop_ms: u64,
+    /// Whom it strikes, where a schedule names them. Else its variant and its seed choose at the moment of the strike.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<Node>,
     /// Decides what is left to chance at the moment of the strike: which nodes.
     pub seed: u64,
 }
@@ -49,8 +53,48 @@ impl ScheduledFault {
     #[must_use]
     pub fn grudge(&self, nodes: &[Node], struck: &[Node]) -> Grudge {
         match self.variant {
-            FaultVariant::Partition(shape) => shape.grudge(nodes, struck, &mut rng::from_seed(self.seed)),
+            FaultVariant::Partition(shape) if self.nodes.is_empty() => {
+                shape.grudge(nodes, struck, &mut rng::from_seed(self.seed))
+            }
+            FaultVariant::Partition(shape) => shape.grudge_against(&self.nodes, nodes),
             _ => Grudge::default(),
+        }
+    }
+}
+
+impl ScheduledFault {
+    /// Checks it alone.
+    fn validate(&self, count: usize) -> Result<(), ScheduleError> {
+        let Self {
+            id,
+            variant,
+            start_ms,
+            stop_ms,
+            ..
+        } = *self;
+        if stop_ms <= start_ms {
+            return Err(ScheduleError::StopBeforeStart {
+                id,
+                start_ms,
+                stop_ms,
+            });
+        }
+        if let Some(node) = self.nodes.iter().find(|node| usize::from(node.0) > count) {
+            return Err(ScheduleError::UnknownNode {
+                id,
+                node: *node,
+                nodes: count,
+            });
+        }
+        let kind = variant.kind();
+        match (variant.takes_names(), self.nodes.is_empty()) {
+            (Naming::Must, true) => Err(ScheduleError::NamesNobody { id, variant }),
+            (Naming::MustNot, false) => Err(ScheduleError::TakesNoNames { id, variant }),
+            (Naming::Must, false) => Ok(()),
+            _ if !kind.variants(count).contains(&variant) => {
+                Err(ScheduleError::TooFewNodes { kind, nodes: count })
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -123,39 +167,57 @@ pub enum ScheduleError {
     /// Two faults have one number.
     #[error("there are two faults with the number {0}")]
     DuplicateId(u32),
+    /// A fault strikes a node that is not there.
+    #[error("fault {id} names {node}, but the nodes are n1 to n{nodes}")]
+    UnknownNode {
+        /// The fault.
+        id: u32,
+        /// Whom it names.
+        node: Node,
+        /// How many nodes there are.
+        nodes: usize,
+    },
+    /// A fault names nodes, but whom it strikes follows from its variant.
+    #[error("fault {id} ({variant}) names nodes, but whom it strikes follows from its variant and seed")]
+    TakesNoNames {
+        /// The fault.
+        id: u32,
+        /// What it is.
+        variant: FaultVariant,
+    },
+    /// A fault strikes named nodes, and names none.
+    #[error("fault {id} ({variant}) names no nodes")]
+    NamesNobody {
+        /// The fault.
+        id: u32,
+        /// What it is.
+        variant: FaultVariant,
+    },
 }
 
 impl Schedule {
+    /// The kinds of its faults, each once, in order.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<FaultKind> {
+        let kinds: BTreeSet<FaultKind> = self.events.iter().map(|fault| fault.variant.kind()).collect();
+        kinds.into_iter().collect()
+    }
+
     /// Checks a schedule that may have been written by hand, for a cluster of `count` nodes.
     ///
     /// # Errors
-    /// If a fault stops before it starts, two of a kind overlap, two share a number, or a variant does not exist
-    /// for so few nodes.
+    /// If a fault stops before it starts, two of a kind overlap, two share a number, a variant does not exist
+    /// for so few nodes, or a fault names nodes that it cannot strike.
     pub fn validate(&self, count: usize) -> Result<(), ScheduleError> {
         let mut last_of_kind: BTreeMap<FaultKind, &ScheduledFault> = BTreeMap::new();
         let mut by_start: Vec<&ScheduledFault> = self.events.iter().collect();
         by_start.sort_by_key(|fault| (fault.start_ms, fault.id));
         for (index, fault) in by_start.iter().enumerate() {
             let kind = fault.variant.kind();
-            if fault.stop_ms <= fault.start_ms {
-                let ScheduledFault {
-                    id,
-                    start_ms,
-                    stop_ms,
-                    ..
-                } = **fault;
-                return Err(ScheduleError::StopBeforeStart {
-                    id,
-                    start_ms,
-                    stop_ms,
-                });
-            }
             if by_start[..index].iter().any(|earlier| earlier.id == fault.id) {
                 return Err(ScheduleError::DuplicateId(fault.id));
             }
-            if !kind.variants(count).contains(&fault.variant) {
-                return Err(ScheduleError::TooFewNodes { kind, nodes: count });
-            }
+            fault.validate(count)?;
             if let Some(earlier) = last_of_kind.insert(kind, fault)
                 && fault.start_ms < earlier.stop_ms
             {

@@ -24,6 +24,8 @@ pub fn faults() -> Vec<Fault> {
             variant: variant.into(),
             nodes: nodes.iter().map(|&node| node.into()).collect(),
             start_ns: start * MS,
+            start_asked_ns: None,
+            stop_asked_ns: None,
             stop_ns: Some(stop * MS),
             proven: true,
             evidence: evidence.iter().map(|&line| line.into()).collect(),
