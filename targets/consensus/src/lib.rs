@@ -6,10 +6,12 @@
 
 mod contract;
 mod inspect;
+mod planted;
 pub mod quorum;
 pub mod sim;
 mod types;
 
 pub use contract::{Effect, Outgoing, Protocol, Ready, Setup, StateMachine};
 pub use inspect::{EntryView, Inspect, Promise, Words};
+pub use planted::Planted;
 pub use types::{Incarnation, NodeId, Refusal, RequestId, Role, Status, Time, Version};

@@ -51,7 +51,7 @@ mod snapshot;
 mod transfer;
 
 pub use membership::Membership;
-pub use mutants::{MUTANTS, Mutant, MutantInfo, UnknownMutant};
+pub use mutants::{MUTANTS, Mutant, UnknownMutant};
 pub use options::{OptionError, Options};
 pub use raft::Raft;
 pub use reads::{ReadMode, UnknownReadMode};

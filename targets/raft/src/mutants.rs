@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use splitbrain_consensus::Planted;
+
 /// A planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mutant {
@@ -42,112 +44,99 @@ pub enum Mutant {
     AckBeforeSync,
 }
 
-/// What a planted bug breaks, and how it shows.
-#[derive(Clone, Copy, Debug)]
-pub struct MutantInfo {
-    /// The bug.
-    pub mutant: Mutant,
-    /// Its name: `commit-older-term`.
-    pub name: &'static str,
-    /// The rule that it breaks, with its place in the paper.
-    pub breaks: &'static str,
-    /// The anomaly to expect.
-    pub anomaly: &'static str,
-}
-
 /// All planted bugs.
-pub const MUTANTS: &[MutantInfo] = &[
-    MutantInfo {
+pub const MUTANTS: &[Planted<Mutant>] = &[
+    Planted {
         mutant: Mutant::VoteNotPersisted,
         name: "vote-not-persisted",
         breaks: "votedFor is on stable storage before a vote is answered (§5.2, figure 2)",
         anomaly: "two leaders in one term",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::TermNotPersisted,
         name: "term-not-persisted",
         breaks: "currentTerm is on stable storage and never goes back (§5.1, figure 2)",
         anomaly: "two leaders in one term, or a committed write lost to an older log",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::VoteWithoutLogCheck,
         name: "vote-without-log-check",
         breaks: "a voter refuses candidates whose log is less up-to-date than its own (§5.4.1)",
         anomaly: "lost write",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::CommitOlderTerm,
         name: "commit-older-term",
         breaks: "only entries of the leader's own term are committed by counting (§5.4.2, figure 8)",
         anomaly: "lost write",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::ConflictNotTruncated,
         name: "conflict-not-truncated",
         breaks: "a follower deletes its entry that conflicts with the leader's, and all that follow (§5.3)",
         anomaly: "stale or phantom read, lost write",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::MajorityAsHalf,
         name: "majority-as-half",
         breaks: "any two quorums share a node (§5.2)",
         anomaly: "two leaders that both commit: stale read, lost write",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::AnswerBeforeCommit,
         name: "answer-before-commit",
         breaks: "a client is answered only when its entry is committed (§5.3)",
         anomaly: "lost write",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::ApplyBeforeCommit,
         name: "apply-before-commit",
         breaks: "only committed entries are applied (§5.3)",
         anomaly: "a read of a write that never was, nodes that disagree",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::ReadIndexWithoutHeartbeat,
         name: "read-index-without-heartbeat",
         breaks: "a leader confirms that it still leads before it answers a read (§8, thesis §6.4)",
         anomaly: "stale read",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::ReadIndexWithoutOwnTerm,
         name: "read-index-without-own-term",
         breaks: "a leader knows what is committed only once an entry of its own term is (§8, thesis §6.4)",
         anomaly: "stale read after a change of leader",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::FollowerReadWithoutWait,
         name: "follower-read-without-wait",
         breaks: "a read waits until the state machine has reached the read index (thesis §6.4)",
         anomaly: "stale read",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::SnapshotForgetsLast,
         name: "snapshot-forgets-last",
         breaks: "a snapshot contains every entry up to its last included index (§7)",
         anomaly: "lost write",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::SnapshotNotRestored,
         name: "snapshot-not-restored",
         breaks: "a follower resets its state machine to the leader's snapshot (figure 13, step 8)",
         anomaly: "stale read at a follower, nodes that disagree",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::LocalReadAfterRestart,
         name: "local-read-after-restart",
         breaks: "local reads never go back at one node, also across its restarts (the claim of follower-local)",
         anomaly: "a node that went backward",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::LeaseIgnoresDrift,
         name: "lease-ignores-drift",
         breaks: "a lease is shorter than the election timeout by the bound on clock drift (thesis §6.4.1)",
         anomaly: "stale lease read",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::AckBeforeSync,
         name: "ack-before-sync",
         breaks: "entries are on stable storage before they are acknowledged (figure 2)",
@@ -158,7 +147,7 @@ pub const MUTANTS: &[MutantInfo] = &[
 impl Mutant {
     /// What it breaks and how it shows.
     #[must_use]
-    pub const fn info(self) -> &'static MutantInfo {
+    pub const fn info(self) -> &'static Planted<Mutant> {
         // The table is in the order of the variants, which a test sees to.
         &MUTANTS[self as usize]
     }

@@ -25,28 +25,11 @@ const MOSTLY_READ_INDEX: &[&str] = &[
 ];
 
 const fn processes(mutant: Mutant, nemesis: &'static str, args: &'static [&'static str]) -> MutantInfo {
-    with(mutant, Venue::Processes, nemesis, args)
+    MutantInfo::of(mutant.info(), Venue::Processes, nemesis, args)
 }
 
 const fn simulator(mutant: Mutant, nemesis: &'static str) -> MutantInfo {
-    with(mutant, Venue::Simulator, nemesis, &[])
-}
-
-const fn with(
-    mutant: Mutant,
-    venue: Venue,
-    nemesis: &'static str,
-    args: &'static [&'static str],
-) -> MutantInfo {
-    let info = mutant.info();
-    MutantInfo {
-        name: info.name,
-        breaks: info.breaks,
-        anomaly: info.anomaly,
-        venue,
-        nemesis,
-        args,
-    }
+    MutantInfo::of(mutant.info(), Venue::Simulator, nemesis, &[])
 }
 
 pub(crate) const MUTANTS: &[MutantInfo] = &[

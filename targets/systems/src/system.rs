@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 
-use splitbrain_consensus::NodeId;
+use splitbrain_consensus::{NodeId, Planted};
 
 /// The port for clients, on every node.
 pub const CLIENT_PORT: u16 = 7000;
@@ -87,6 +87,25 @@ pub struct MutantInfo {
     pub nemesis: &'static str,
     /// Further options of `splitbrain run` that make its window wide enough for a short run.
     pub args: &'static [&'static str],
+}
+
+impl MutantInfo {
+    /// A planted bug with the way to catch it.
+    pub(crate) const fn of<M>(
+        planted: &Planted<M>,
+        venue: Venue,
+        nemesis: &'static str,
+        args: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name: planted.name,
+            breaks: planted.breaks,
+            anomaly: planted.anomaly,
+            venue,
+            nemesis,
+            args,
+        }
+    }
 }
 
 /// Where a planted bug is looked for.

@@ -56,7 +56,7 @@ mod state;
 mod synchronization;
 mod zab;
 
-pub use mutants::{MUTANTS, Mutant, MutantInfo, UnknownMutant};
+pub use mutants::{MUTANTS, Mutant, UnknownMutant};
 pub use options::{OptionError, Options};
 pub use reads::{ReadMode, UnknownReadMode};
 pub use zab::Zab;

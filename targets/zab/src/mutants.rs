@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use splitbrain_consensus::Planted;
+
 /// A planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mutant {
@@ -37,101 +39,88 @@ pub enum Mutant {
     AnswerBeforeCommit,
 }
 
-/// What a planted bug breaks, and how it shows.
-#[derive(Clone, Copy, Debug)]
-pub struct MutantInfo {
-    /// The bug.
-    pub mutant: Mutant,
-    /// Its name: `trunc-ignored`.
-    pub name: &'static str,
-    /// The rule that it breaks, with its place in the papers or in ZooKeeper.
-    pub breaks: &'static str,
-    /// The anomaly to expect.
-    pub anomaly: &'static str,
-}
-
 /// All planted bugs.
-pub const MUTANTS: &[MutantInfo] = &[
-    MutantInfo {
+pub const MUTANTS: &[Planted<Mutant>] = &[
+    Planted {
         mutant: Mutant::CurrentEpochNotPersisted,
         name: "current-epoch-not-persisted",
         breaks: "a new current epoch is on stable storage before NewLeader is acknowledged (DSN paper, phase 2)",
         anomaly: "lost write",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::AcceptedEpochNotPersisted,
         name: "accepted-epoch-not-persisted",
         breaks: "an accepted epoch is on stable storage before it is acknowledged (DSN paper, phase 1)",
         anomaly: "two leaders of one epoch, zxids that go back",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::TruncIgnored,
         name: "trunc-ignored",
         breaks: "a follower deletes what the leader's history does not hold (DSN paper, phase 2; ZooKeeper's TRUNC)",
         anomaly: "a read of a write that never was, nodes that disagree",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::ServesBeforeSynchronized,
         name: "serves-before-synchronized",
         breaks: "a leader is established once a quorum has acknowledged NewLeader (DSN paper, phase 2)",
         anomaly: "lost write, a read of a write that never was",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::VotesByMyid,
         name: "votes-by-myid",
         breaks: "votes are ordered by peer epoch and zxid before myid (Medeiros 2012, §3.2), and a leader that is \
                  behind steps down",
         anomaly: "lost write",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::CommitWithoutQuorum,
         name: "commit-without-quorum",
         breaks: "a proposal is committed when a quorum has acknowledged it (DSN paper, phase 3)",
         anomaly: "lost write",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::CommitsOutOfOrder,
         name: "commits-out-of-order",
         breaks: "transactions are delivered in the order of their zxids (DSN paper, total order)",
         anomaly: "nodes that disagree",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::AckBeforeSync,
         name: "ack-before-sync",
         breaks: "a proposal is on stable storage before it is acknowledged (DSN paper, phase 3)",
         anomaly: "lost write after power failure",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::ObserversCounted,
         name: "observers-counted",
         breaks: "observers have no part in quorums (ZooKeeper's observers)",
         anomaly: "lost write",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::DiffSkipsOne,
         name: "diff-skips-one",
         breaks: "a Diff holds every transaction that the learner lacks (DSN paper, phase 2)",
         anomaly: "nodes that disagree, lost write",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::SnapLosesProposals,
         name: "snap-loses-proposals",
         breaks: "what was logged after a snapshot is sent after it (DSN paper, phase 2)",
         anomaly: "nodes that disagree, lost write",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::SyncWithoutFlush,
         name: "sync-without-flush",
         breaks: "a sync is answered behind what was committed before it (ZooKeeper's sync)",
         anomaly: "stale read without any change of leader",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::SessionWithoutZxidCheck,
         name: "session-without-zxid-check",
         breaks: "a server refuses a client that has seen a later zxid than it has applied (ZooKeeper's sessions)",
         anomaly: "a session that went backward",
     },
-    MutantInfo {
+    Planted {
         mutant: Mutant::AnswerBeforeCommit,
         name: "answer-before-commit",
         breaks: "a leader delivers a proposal once a quorum has acknowledged it (DSN paper, phase 3)",
@@ -142,7 +131,7 @@ pub const MUTANTS: &[MutantInfo] = &[
 impl Mutant {
     /// What it breaks and how it shows.
     #[must_use]
-    pub const fn info(self) -> &'static MutantInfo {
+    pub const fn info(self) -> &'static Planted<Mutant> {
         // The table is in the order of the variants, which a test sees to.
         &MUTANTS[self as usize]
     }
