@@ -17,17 +17,21 @@ use crate::workload::Random;
 /// How far the clocks of a simulated cluster drift at most, parts per million: far more than real ones, so that
 /// what rests on their bound is put to the test. The protocols are told the same.
 pub(super) const CLOCK_DRIFT_PPM: u64 = 300_000;
+/// Above this rate, in ops a second, an epoch of ZAB would use short counters up faster than a server can join.
+const ROLLOVER_RATE_MAX: u32 = 1_000;
+
 /// A system with the function that simulates it.
 #[derive(Clone, Copy)]
 pub struct SimulatedSystem {
     /// The system as the harness knows it.
     pub system: &'static dyn System,
     pub(super) run: RunSeed,
-    /// Draws settings of the system that make a run of some seconds meet what real ones meet in minutes.
+    /// Draws settings of the system that make a run of some seconds, with so many ops in each, meet what real ones meet
+    /// in minutes.
     pub(super) draw_options: DrawOptions,
 }
 
-type DrawOptions = fn(&mut Random) -> Vec<(String, String)>;
+type DrawOptions = fn(&mut Random, u32) -> Vec<(String, String)>;
 
 /// Runs one seed: with the planted bug of that name, for the clients that the workbench describes.
 type RunSeed = fn(u64, &SimConfig, Option<&str>, &Workbench) -> (Outcome, History);
@@ -50,7 +54,7 @@ fn simulated() -> impl Iterator<Item = SimulatedSystem> {
 
 /// Short election timeouts beside long ones: on a slow network candidates then meet. Small limits, so that pieces
 /// of snapshots, full windows and full messages are met.
-fn raft_options(random: &mut Random) -> Vec<(String, String)> {
+fn raft_options(random: &mut Random, _rate: u32) -> Vec<(String, String)> {
     let mut pick = |choices: &[u64]| choices[random.below(choices.len() as u64) as usize];
     let election_timeout_ms = pick(&[60, 100, 200]);
     let options = [
@@ -69,8 +73,12 @@ fn raft_options(random: &mut Random) -> Vec<(String, String)> {
 }
 
 /// Short ticks beside long ones, limits between which nothing fits, small snapshots, and zxids that are used up.
-fn zab_options(random: &mut Random) -> Vec<(String, String)> {
+fn zab_options(random: &mut Random, rate: u32) -> Vec<(String, String)> {
     let mut pick = |choices: &[u64]| choices[random.below(choices.len() as u64) as usize];
+    let counter_max = |drawn| match rate > ROLLOVER_RATE_MAX {
+        true => u64::from(u32::MAX),
+        false => drawn,
+    };
     let options = [
         ("tick-ms", pick(&[40, 100, 200])),
         ("sync-limit", pick(&[3, 10])),
@@ -82,7 +90,7 @@ fn zab_options(random: &mut Random) -> Vec<(String, String)> {
         ("snapshot-threshold-txns", pick(&[30, 100, 1000])),
         ("snapshot-trailing-txns", pick(&[0, 2, 10])),
         ("snapshot-piece-bytes", pick(&[24, 1000])),
-        ("counter-max", pick(&[100, 400, 0xffff_ffff])),
+        ("counter-max", counter_max(pick(&[100, 400, u64::from(u32::MAX)]))),
     ];
     options
         .map(|(name, value)| (name.to_owned(), value.to_string()))

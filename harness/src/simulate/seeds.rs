@@ -16,8 +16,6 @@ use super::workbench::{Wanted, Workbench};
 
 /// The ops in a second of virtual time where nobody asks for another rate.
 pub(super) const RATE_DEFAULT: u32 = 300;
-/// Above this rate, in ops a second, the counters of ZAB's epochs are left as long as they are.
-const ROLLOVER_RATE_MAX: u32 = 1_000;
 
 thread_local! {
     /// Where this thread last panicked.
@@ -164,11 +162,7 @@ impl Campaign {
 
     /// Runs one seed. The second part is how it failed, if it did, or why nobody knows.
     fn run(&self, seed: u64) -> (Outcome, Result<Option<SeedFailure>, String>) {
-        let mut workbench = Workbench::draw(&self.system, &self.wanted, seed);
-        if self.rate > ROLLOVER_RATE_MAX {
-            // Epochs would use their zxids up faster than a server can join.
-            workbench.options.retain(|(name, _)| name != "counter-max");
-        }
+        let workbench = Workbench::draw(&self.system, &self.wanted, self.rate, seed);
         let config = SimConfig {
             nodes: workbench.nodes,
             observers: workbench.observers,

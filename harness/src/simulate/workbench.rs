@@ -75,9 +75,10 @@ pub(super) struct Workbench {
 }
 
 impl Workbench {
-    pub(super) fn draw(simulated: &SimulatedSystem, wanted: &Wanted, seed: u64) -> Self {
+    /// Draws one for a run of so many ops a second of virtual time.
+    pub(super) fn draw(simulated: &SimulatedSystem, wanted: &Wanted, rate: u32, seed: u64) -> Self {
         let mut random = Random::new(seed, "workbench");
-        let options = (simulated.draw_options)(&mut random);
+        let options = (simulated.draw_options)(&mut random, rate);
         let mut pick = |count: usize| random.below(count as u64) as usize;
         let system = simulated.system;
         let nodes = wanted.nodes.unwrap_or(NODES[pick(NODES.len())]);
