@@ -138,7 +138,7 @@ impl<'a> Hunter<'a> {
         if let Some(mutant) = target.full_name() {
             command.args(["--mutant", &mutant]);
         }
-        command.args(target.mutant.map_or(&[][..], |mutant| mutant.args));
+        command.args(target.args());
         let output = command
             .output()
             .map_err(|error| Failure::host(format!("cannot start a run: {error}")))?;

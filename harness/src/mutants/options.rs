@@ -58,6 +58,9 @@ pub(super) struct Target {
     pub(super) system: &'static str,
     /// None is the clean system.
     pub(super) mutant: Option<MutantInfo>,
+    /// The mutant whose recipe the clean system is run by, where that judges it by a stricter claim than its own: what
+    /// would then be caught in both would be no bug's doing.
+    pub(super) control_of: Option<MutantInfo>,
     pub(super) venue: Venue,
     /// The faults; None are all that there are.
     pub(super) nemesis: Option<&'static str>,
@@ -77,8 +80,23 @@ pub(super) struct Plan {
 
 impl Target {
     /// The name of its row.
-    pub(super) fn name(&self) -> &'static str {
-        self.mutant.map_or("clean", |mutant| mutant.name)
+    pub(super) fn name(&self) -> String {
+        match (self.mutant, self.control_of) {
+            (Some(mutant), _) => mutant.name.to_owned(),
+            (None, Some(mutant)) => format!("clean, as {}", mutant.name),
+            (None, None) => "clean".to_owned(),
+        }
+    }
+
+    /// Whether it is meant where one of `names` is asked for.
+    fn is_one_of(&self, names: &[&str]) -> bool {
+        let name = self.mutant.map_or("clean", |mutant| mutant.name);
+        names.contains(&name) || self.control_of.is_some_and(|mutant| names.contains(&mutant.name))
+    }
+
+    /// The recipe's options of `run`.
+    pub(super) fn args(&self) -> &'static [&'static str] {
+        self.mutant.or(self.control_of).map_or(&[], |mutant| mutant.args)
     }
 
     /// The bug as `--mutant` takes it.
@@ -104,8 +122,8 @@ impl MutantsOptions {
         self.seeds_fit()?;
         let mut targets = self.all_targets(system);
         if !self.only.is_empty() {
-            let mut known: Vec<_> = targets.iter().map(Target::name).collect();
-            known.dedup();
+            let known = system.mutants().iter().map(|mutant| mutant.name);
+            let known: Vec<&str> = ["clean"].into_iter().chain(known).collect();
             // Elsewhere a bug is named with its system.
             let prefix = format!("{}/", self.system);
             let only = self
@@ -116,7 +134,7 @@ impl MutantsOptions {
             for name in &only {
                 names::find("mutant", name, &known, |known| known)?;
             }
-            targets.retain(|target| only.contains(&target.name()));
+            targets.retain(|target| target.is_one_of(&only));
         }
         Ok(Plan {
             targets,
@@ -149,6 +167,7 @@ impl MutantsOptions {
         let target = |mutant: Option<MutantInfo>, venue, nemesis| Target {
             system: system.name(),
             mutant,
+            control_of: None,
             venue,
             nemesis,
             attempts: self.attempts,
@@ -162,10 +181,17 @@ impl MutantsOptions {
         }
         for mutant in system.mutants() {
             // Elsewhere than in its own venue, nobody knows what serves best.
-            targets.push(match self.simulator_only && mutant.venue != Venue::Simulator {
-                true => target(Some(*mutant), Venue::Simulator, None),
-                false => target(Some(*mutant), mutant.venue, Some(mutant.nemesis)),
-            });
+            if self.simulator_only && mutant.venue != Venue::Simulator {
+                targets.push(target(Some(*mutant), Venue::Simulator, None));
+                continue;
+            }
+            if mutant.args.iter().any(|arg| arg.starts_with("--claim")) {
+                targets.push(Target {
+                    control_of: Some(*mutant),
+                    ..target(None, mutant.venue, Some(mutant.nemesis))
+                });
+            }
+            targets.push(target(Some(*mutant), mutant.venue, Some(mutant.nemesis)));
         }
         targets
     }

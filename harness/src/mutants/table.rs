@@ -16,7 +16,7 @@ const CAUGHT_OF: (usize, usize) = (9, 10);
 /// One row.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
-    name: &'static str,
+    name: String,
     breaks: &'static str,
     clean: bool,
     venue: Venue,
