@@ -15,7 +15,7 @@ use crate::output;
 use crate::rerun;
 use crate::schedule_file;
 use crate::test_file::{JudgedMode, Test};
-use crate::units::{CONCURRENCY_MAX, Concurrency, Span, SpanRange};
+use crate::units::{CONCURRENCY_MAX, Concurrency, Span, SpanRange, Timing};
 use crate::utc::Utc;
 use crate::workload::{Layout, Mix, Placement, Spacing, Weights, mix_seed};
 
@@ -105,6 +105,7 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
         nemesis,
         fault_time: options.fault_time,
         fault_gap: options.fault_gap,
+        timing: options.timing.unwrap_or_default(),
         schedule_file: options.schedule,
         schedule,
         store: options.store.unwrap_or_else(|| STORE_DEFAULT.into()),
@@ -295,11 +296,13 @@ fn faults(
     voters: u16,
     observers: u16,
 ) -> Result<(Vec<FaultKind>, Schedule)> {
-    let has_intervals = options.fault_time.is_some() || options.fault_gap.is_some();
+    let has_intervals =
+        options.fault_time.is_some() || options.fault_gap.is_some() || options.timing.is_some();
     if let Some(path) = &options.schedule {
         if !options.nemesis.is_empty() || has_intervals {
             return Err(contradiction(
-                "a --schedule says which faults there are and when; leave out --nemesis, --fault-time and --fault-gap",
+                "a --schedule says which faults there are and when; leave out --nemesis, --fault-time, --fault-gap \
+                 and --timing",
             ));
         }
         let schedule = schedule_file::read(path, usize::from(voters + observers), time_limit, seed)?;
@@ -308,7 +311,7 @@ fn faults(
     let nemesis = catalog::faults(&options.nemesis)?;
     if nemesis.is_empty() && has_intervals {
         return Err(contradiction(
-            "--fault-time and --fault-gap are for faults; give a --nemesis as well",
+            "--fault-time, --fault-gap and --timing are for faults; give a --nemesis as well",
         ));
     }
     let intervals = intervals(time_limit, options.fault_time, options.fault_gap);
@@ -321,7 +324,11 @@ fn faults(
         &intervals,
         usize::from(voters),
     );
-    Ok((nemesis, schedule.map_err(contradiction)?))
+    let mut schedule = schedule.map_err(contradiction)?;
+    if options.timing == Some(Timing::Targeted) {
+        schedule.target(seed);
+    }
+    Ok((nemesis, schedule))
 }
 
 fn intervals(time_limit: Span, fault_time: Option<SpanRange>, fault_gap: Option<SpanRange>) -> Intervals {

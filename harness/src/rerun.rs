@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::config::{CHECK_TIME_LIMIT_DEFAULT, OP_TIMEOUT_DEFAULT, STORE_DEFAULT, default_name};
 use crate::test_file::Test;
+use crate::units::Timing;
 use crate::workload::{Mix, Workload};
 
 /// The command line of `test`, with everything that shapes the run and is not a fixed default.
@@ -87,6 +88,9 @@ pub fn arguments(test: &Test, all_read_modes: bool) -> Vec<(&'static str, String
     if let Some(range) = test.fault_gap {
         add("fault-gap", range.to_string());
     }
+    if test.timing != Timing::default() {
+        add("timing", test.timing.to_string());
+    }
     add("time-limit", test.time_limit.to_string());
     if test.op_timeout != OP_TIMEOUT_DEFAULT {
         add("op-timeout", test.op_timeout.to_string());
@@ -130,7 +134,7 @@ mod tests {
         let lines = [
             "splitbrain run",
             "splitbrain run --nodes 3 --read-mode lease,log --claim ordered-sequential --mutant raft/commit-older-term",
-            "splitbrain run --rate 250.5 --arrivals uniform --nemesis kill,partition --fault-time 300ms-1s --fault-gap 500ms --time-limit 12s --seed 9",
+            "splitbrain run --rate 250.5 --arrivals uniform --nemesis kill,partition --fault-time 300ms-1s --fault-gap 500ms --timing targeted --time-limit 12s --seed 9",
             "splitbrain run --mix read=1,write=2 --keys 3 --ops-per-key 7 --key-distribution zipf --concurrency 2n",
             "splitbrain run --writers 2 --op-timeout 500ms --check-time-limit 5s --name mine",
         ];

@@ -16,14 +16,15 @@
 //! ```
 //!
 //! Times count from the start of the load. `nodes` says whom a fault strikes; without it the variant chooses when it
-//! strikes, and where that is left to chance, `seed` decides, or in its absence the seed of the run.
+//! strikes, and where that is left to chance, `seed` decides, or in its absence the seed of the run. With `when` a fault
+//! waits, from its start on, for a moment such as `after-election`.
 
 use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use splitbrain_nemesis::node::Node;
-use splitbrain_nemesis::schedule::{FaultKind, FaultVariant, Schedule, ScheduledFault};
+use splitbrain_nemesis::schedule::{FaultKind, FaultVariant, Moment, Schedule, ScheduledFault};
 use splitbrain_reports::results::Fault;
 
 use crate::failure::{Failure, Result};
@@ -52,6 +53,8 @@ struct Entry {
     variant: String,
     start: Span,
     stop: Span,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    when: Option<Moment>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     nodes: Vec<Node>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,6 +118,7 @@ pub fn recorded(schedule: &Schedule, faults: &[Fault]) -> String {
             variant: scheduled.variant.name().to_owned(),
             start: Span::millis(scheduled.start_ms),
             stop: Span::millis(scheduled.stop_ms),
+            when: scheduled.when,
             nodes: match scheduled.nodes.is_empty() {
                 true => nodes.iter().filter_map(|node| node.parse().ok()).collect(),
                 false => scheduled.nodes.clone(),
@@ -145,6 +149,7 @@ impl Entry {
             variant,
             start_ms: self.start.as_millis(),
             stop_ms: self.stop.as_millis(),
+            when: self.when,
             nodes: self.nodes,
             seed,
         })
@@ -184,7 +189,8 @@ mod tests {
     #[test]
     fn a_recorded_schedule_is_played_again_fault_by_fault() {
         let intervals = Intervals::for_time_limit(30_000);
-        let drawn = Schedule::generate(3, &FaultKind::ALL, 30_000, &intervals, 5).unwrap();
+        let mut drawn = Schedule::generate(3, &FaultKind::ALL, 30_000, &intervals, 5).unwrap();
+        drawn.target(3);
         let struck = |scheduled: &ScheduledFault| Fault {
             id: scheduled.id,
             kind: scheduled.variant.kind().name().to_owned(),
@@ -246,6 +252,10 @@ mod tests {
             (&*fault("nodes = [\"n6\"]"), "the nodes are n1 to n5"),
             (&*fault("nodes = [\"leader\"]"), "`leader` is no node name"),
             (&*fault("seed = -1"), "no whole number from 0"),
+            (
+                &*fault("when = \"now\""),
+                "unknown variant `now`, expected one of `after-election`",
+            ),
             (&*fault("").repeat(2), "overlap"),
         ];
         for (text, expected) in cases {

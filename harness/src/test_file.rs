@@ -9,7 +9,7 @@ use splitbrain_nemesis::schedule::{FaultKind, Schedule};
 
 use crate::failure::{Failure, Result};
 use crate::host::HostFacts;
-use crate::units::{Span, SpanRange};
+use crate::units::{Span, SpanRange, Timing};
 use crate::workload::{Layout, Mix, Placement, Spacing};
 
 /// The configuration of one run, everything looked up and nothing left to default.
@@ -68,6 +68,9 @@ pub struct Test {
     /// How long it is quiet between two faults of a kind, where it was said.
     #[serde(default)]
     pub fault_gap: Option<SpanRange>,
+    /// When the faults strike.
+    #[serde(default)]
+    pub timing: Timing,
     /// The file that the faults came from, where they were not drawn.
     #[serde(default)]
     pub schedule_file: Option<PathBuf>,
@@ -215,10 +218,10 @@ impl Test {
             ("time limit", self.time_limit.to_string()),
             (
                 "nemesis",
-                if faults.is_empty() {
-                    "none".to_owned()
-                } else {
-                    faults
+                match (faults.is_empty(), self.timing) {
+                    (true, _) => "none".to_owned(),
+                    (false, Timing::Scheduled) => faults,
+                    (false, Timing::Targeted) => format!("{faults}, targeted"),
                 },
             ),
             ("seed", self.seed.to_string()),

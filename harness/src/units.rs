@@ -141,6 +141,38 @@ impl From<SpanRange> for String {
     }
 }
 
+/// When the faults of a run strike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Timing {
+    /// At the times of the schedule.
+    #[default]
+    Scheduled,
+    /// From those on, when the cluster is in a state in which a fault hurts.
+    Targeted,
+}
+
+impl FromStr for Timing {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "scheduled" => Ok(Self::Scheduled),
+            "targeted" => Ok(Self::Targeted),
+            _ => Err(format!("`{text}` is neither `scheduled` nor `targeted`")),
+        }
+    }
+}
+
+impl fmt::Display for Timing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheduled => "scheduled",
+            Self::Targeted => "targeted",
+        })
+    }
+}
+
 /// A number of client threads: absolute (`10`), or per node (`2n`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

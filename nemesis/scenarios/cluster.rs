@@ -10,6 +10,7 @@ use splitbrain_nemesis::faults::Arena;
 use splitbrain_nemesis::network::Network;
 use splitbrain_nemesis::node::Node;
 use splitbrain_nemesis::process::{ClockControl, LogFiles, NodeProcess, NodeProcesses, Nodes};
+use splitbrain_nemesis::schedule::NoMoments;
 
 use crate::node::ask;
 
@@ -56,6 +57,7 @@ impl Cluster {
             network: &self.network,
             nodes: &self.processes,
             primaries,
+            moments: &NoMoments,
         }
     }
 

@@ -31,6 +31,7 @@ fn fault(id: u32, variant: FaultVariant, start_ms: u64, stop_ms: u64) -> Schedul
         variant,
         start_ms,
         stop_ms,
+        when: None,
         nodes: Vec::new(),
         seed: 1,
     }

@@ -32,6 +32,7 @@ fn build(variant: FaultVariant, seed: u64) -> Box<dyn Fault> {
         variant,
         start_ms: 0,
         stop_ms: 1,
+        when: None,
         nodes: Vec::new(),
         seed,
     })

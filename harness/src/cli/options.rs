@@ -11,7 +11,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::failure::{Failure, Result};
-use crate::units::{Concurrency, Span, SpanRange};
+use crate::units::{Concurrency, Span, SpanRange, Timing};
 use crate::workload::{KeyDistribution, Spacing, Weights};
 
 /// What may be said about a run. `None` and an empty list mean: not said.
@@ -245,6 +245,16 @@ pub struct RunOptions {
     )]
     pub fault_gap: Option<SpanRange>,
 
+    /// When faults strike: scheduled, at their times; or targeted, from then on at moments that hurt, such as just after
+    /// an election [default: scheduled]
+    #[arg(
+        long,
+        value_name = "HOW",
+        env = "SPLITBRAIN_TIMING",
+        hide_env = true,
+        help_heading = "Faults"
+    )]
+    pub timing: Option<Timing>,
     /// A file of faults and their times, in place of drawn ones; every run leaves its own as schedule.toml
     #[arg(
         long,
@@ -349,6 +359,7 @@ impl RunOptions {
             nemesis: list(self.nemesis, lower.nemesis),
             fault_time: self.fault_time.or(lower.fault_time),
             fault_gap: self.fault_gap.or(lower.fault_gap),
+            timing: self.timing.or(lower.timing),
             schedule: self.schedule.or(lower.schedule),
             time_limit: self.time_limit.or(lower.time_limit),
             check_time_limit: self.check_time_limit.or(lower.check_time_limit),

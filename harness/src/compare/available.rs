@@ -197,6 +197,7 @@ mod tests {
                 variant: FaultVariant::Partition(PartitionShape::IsolatedLeader),
                 start_ms: 0,
                 stop_ms: 1,
+                when: None,
                 nodes: Vec::new(),
                 seed: 1,
             }],

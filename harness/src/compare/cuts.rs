@@ -214,6 +214,7 @@ mod tests {
             variant,
             start_ms: 0,
             stop_ms: 1,
+            when: None,
             nodes: Vec::new(),
             seed: 11,
         }

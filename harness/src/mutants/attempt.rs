@@ -8,6 +8,7 @@ use super::options::{Plan, SEEDS_APART, Target};
 use crate::failure::{Failure, Result};
 use crate::program::{last_words, this_program};
 use crate::simulate::{self, Campaign, Watcher};
+use crate::units::Timing;
 
 /// An attempt that is over.
 #[derive(Clone, Debug)]
@@ -124,9 +125,14 @@ impl<'a> Hunter<'a> {
     /// Runs the program itself, as a person would.
     fn run(&self, target: &Target, seed: u64) -> Result<Results> {
         let mut command = this_program()?;
+        let timing = match (self.plan.timing, target.nemesis) {
+            (Timing::Targeted, Some(nemesis)) if nemesis != "none" => &["--timing", "targeted"][..],
+            _ => &[],
+        };
         command
             .args(["run", "--json", "--system", target.system])
             .args(["--nemesis", target.nemesis.unwrap_or("none")])
+            .args(timing)
             .args([
                 "--time-limit",
                 &self.plan.time_limit.to_string(),

@@ -9,7 +9,7 @@ use crate::catalog;
 use crate::failure::{Failure, Result};
 use crate::names;
 use crate::simulate::simulated_systems;
-use crate::units::Span;
+use crate::units::{Span, Timing};
 
 /// The faults that the clean system is run under.
 const CLEAN_NEMESIS: &str = "partition,kill,pause";
@@ -32,6 +32,9 @@ pub struct MutantsOptions {
     /// How long one run of real processes lasts
     #[arg(long, value_name = "TIME", default_value = "20s")]
     pub time_limit: Span,
+    /// When faults strike real processes: scheduled or targeted, as `run --timing` takes it
+    #[arg(long, value_name = "HOW", default_value_t)]
+    pub timing: Timing,
     /// How many such runs one attempt may take; it ends with the first that catches the bug
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub runs: u32,
@@ -72,6 +75,7 @@ pub(super) struct Target {
 pub(super) struct Plan {
     pub(super) targets: Vec<Target>,
     pub(super) time_limit: Span,
+    pub(super) timing: Timing,
     pub(super) runs: u32,
     pub(super) seeds: u64,
     pub(super) seed: u64,
@@ -139,6 +143,7 @@ impl MutantsOptions {
         Ok(Plan {
             targets,
             time_limit: self.time_limit,
+            timing: self.timing,
             runs: self.runs,
             seeds: self.seeds,
             seed: self.seed,

@@ -294,6 +294,7 @@ mod tests {
             variant: *variant,
             start_ms: 0,
             stop_ms: 1,
+            when: None,
             nodes: Vec::new(),
             seed: 5,
         };

@@ -20,6 +20,7 @@ pub mod write;
 mod cluster;
 mod conduct;
 mod load;
+mod moments;
 mod nemesis;
 mod watch;
 

@@ -182,6 +182,7 @@ impl Nemesis {
                 network: cluster.network(),
                 nodes: cluster.processes(),
                 primaries: &primaries,
+                moments: &*view,
             };
             let conducted = conduct(
                 &schedule,

@@ -1,13 +1,14 @@
 //! Watching the nodes: who leads, in which term, who is down.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use splitbrain_consensus::Role;
 use splitbrain_nemesis::node::Node;
 use splitbrain_nemesis::process::{NodeState, Nodes as _};
 use splitbrain_reports::results::NemesisEvent;
-use splitbrain_systems::{NodeAddrs, status};
+use splitbrain_systems::{NodeAddrs, NodeStatus, status};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time;
@@ -20,6 +21,8 @@ use crate::record::Clock;
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The same while the cluster starts, when every millisecond counts.
 const POLL_INTERVAL_AT_START: Duration = Duration::from_millis(10);
+/// The same while a fault waits for its moment.
+const POLL_INTERVAL_CLOSELY: Duration = Duration::from_millis(5);
 /// How long a node may take to say where it stands. A loaded node may well need some time.
 const POLL_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -28,14 +31,23 @@ const POLL_PATIENCE: Duration = Duration::from_millis(500);
 pub(super) struct View {
     nodes: Mutex<Vec<NodeView>>,
     leader_seen: Notify,
+    /// The last change of leader: when it was seen, who, and in which term.
+    pub(super) elected: Mutex<Option<(Instant, String, u64)>>,
+    /// Whether somebody waits for a moment, and that it has just begun to.
+    pub(super) closely: AtomicBool,
+    pub(super) hurry: Notify,
 }
 
 /// What is known of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct NodeView {
-    name: String,
+pub(super) struct NodeView {
+    pub(super) name: String,
     standing: Standing,
     term: u64,
+    /// What it last said of itself, and when; nothing since it did not.
+    pub(super) said: Option<(NodeStatus, Instant)>,
+    /// Whether it had gained on its log between the last two times.
+    pub(super) gains: bool,
 }
 
 /// What a node is, as far as the harness can tell.
@@ -66,15 +78,20 @@ impl View {
             name: name.clone(),
             standing: Standing::Unknown,
             term: 0,
+            said: None,
+            gains: false,
         };
         let nodes = names.iter().map(fresh).collect();
         Arc::new(Self {
             nodes: Mutex::new(nodes),
             leader_seen: Notify::new(),
+            elected: Mutex::new(None),
+            closely: AtomicBool::new(false),
+            hurry: Notify::new(),
         })
     }
 
-    fn nodes(&self) -> MutexGuard<'_, Vec<NodeView>> {
+    pub(super) fn nodes(&self) -> MutexGuard<'_, Vec<NodeView>> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -124,9 +141,43 @@ impl View {
             (view.name.clone(), standing, term)
         };
         if standing == Standing::Role(Role::Leader) {
+            let (name, _, term) = &changed;
+            *self.elected.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some((Instant::now(), name.clone(), *term));
             self.leader_seen.notify_waiters();
         }
         Some(changed)
+    }
+
+    /// Takes into account that a node leads.
+    #[cfg(test)]
+    pub(super) fn lead(&self, index: usize, term: u64) {
+        self.update(index, Standing::Role(Role::Leader), Some(term));
+    }
+
+    /// Notes what a node says of itself.
+    pub(super) fn note(&self, index: usize, status: Option<NodeStatus>) {
+        let view = &mut self.nodes()[index];
+        view.gains = match (&view.said, &status) {
+            (Some((before, _)), Some(now)) => now.last > before.last,
+            _ => false,
+        };
+        view.said = status.map(|status| (status, Instant::now()));
+    }
+
+    /// Waits until a node is to be looked at again.
+    async fn pause(&self) {
+        let interval = if self.nodes().iter().all(|view| view.term == 0) {
+            POLL_INTERVAL_AT_START
+        } else if self.closely.load(Ordering::Relaxed) {
+            POLL_INTERVAL_CLOSELY
+        } else {
+            POLL_INTERVAL
+        };
+        tokio::select! {
+            () = time::sleep(interval) => {}
+            () = self.hurry.notified() => {}
+        }
     }
 }
 
@@ -140,7 +191,9 @@ pub(super) async fn watch(
 ) {
     let index = node_of(&at).index();
     loop {
-        if let Some((standing, term)) = look(Arc::clone(&cluster), at).await
+        let (found, status) = look(Arc::clone(&cluster), at).await;
+        view.note(index, status);
+        if let Some((standing, term)) = found
             && let Some((node, standing, term)) = view.update(index, standing, term)
         {
             let role = standing.name().to_owned();
@@ -151,28 +204,26 @@ pub(super) async fn watch(
                 term,
             });
         }
-        let starting = view.nodes().iter().all(|view| view.term == 0);
-        time::sleep(if starting {
-            POLL_INTERVAL_AT_START
-        } else {
-            POLL_INTERVAL
-        })
-        .await;
+        view.pause().await;
     }
 }
 
-/// Where a node stands; `None` if it did not say, though it runs.
-async fn look(cluster: Arc<Cluster>, at: NodeAddrs) -> Option<(Standing, Option<u64>)> {
+type Found = (Standing, Option<u64>);
+
+/// Where a node stands, `None` if it did not say, though it runs; and all that it said.
+async fn look(cluster: Arc<Cluster>, at: NodeAddrs) -> (Option<Found>, Option<NodeStatus>) {
     if let Ok(status) = status(at.client, at.id, POLL_PATIENCE).await {
-        return Some((Standing::Role(status.role), Some(status.term)));
+        let found = (Standing::Role(status.role), Some(status.term));
+        return (Some(found), Some(status));
     }
     // A fault may hold the processes for some time, in which the clients must go on.
     let state = spawn_blocking(move || cluster.processes().state(node_of(&at)));
-    match state.await.ok()? {
-        Ok(NodeState::Paused { .. }) => Some((Standing::Paused, None)),
-        Ok(NodeState::Down | NodeState::Died(_)) => Some((Standing::Down, None)),
-        Ok(NodeState::Running { .. }) | Err(_) => None,
-    }
+    let found = match state.await {
+        Ok(Ok(NodeState::Paused { .. })) => Some((Standing::Paused, None)),
+        Ok(Ok(NodeState::Down | NodeState::Died(_))) => Some((Standing::Down, None)),
+        Ok(Ok(NodeState::Running { .. }) | Err(_)) | Err(_) => None,
+    };
+    (found, None)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 
 mod stop;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use stop::StopRequest;
 
@@ -19,6 +19,8 @@ use crate::schedule::{FaultKind, FaultVariant, Schedule, ScheduledFault};
 
 /// How often nodes are looked after between faults.
 const WATCH_INTERVAL: Duration = Duration::from_millis(50);
+/// The same while a fault waits for its moment, which may be over in some milliseconds.
+const WATCH_CLOSELY_INTERVAL: Duration = Duration::from_millis(2);
 
 /// What happened, in the order in which it did. Times are nanoseconds on the caller's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +111,7 @@ pub fn conduct(
         event,
         fault: faults::build(event),
         state: PartState::Waiting,
+        moment: None,
     };
     let parts = schedule.events.iter().map(part).collect();
     let mut conductor = Conductor {
@@ -138,6 +141,11 @@ enum Action {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum PartState {
     Waiting,
+    /// It waits for its moment until `deadline_ns`.
+    Armed {
+        since: Instant,
+        deadline_ns: u64,
+    },
     /// Its start failed: some of it may be in force.
     Broken,
     InForce {
@@ -150,6 +158,8 @@ struct Part<'a> {
     event: &'a ScheduledFault,
     fault: Box<dyn Fault>,
     state: PartState,
+    /// What it is about the moment at which it struck, where it waited for one.
+    moment: Option<String>,
 }
 
 struct Conductor<'a> {
@@ -173,24 +183,26 @@ impl Conductor<'_> {
     /// Returns whether it was interrupted.
     fn play(&mut self) -> Result<bool, ConductError> {
         for (time_ms, action, index) in self.agenda() {
-            let mut time_ns = self.origin_ns.saturating_add(time_ms.saturating_mul(1_000_000));
-            if let (
-                Action::Stop,
-                Part {
-                    event,
-                    state: PartState::InForce { start_ns },
-                    ..
-                },
-            ) = (action, &self.parts[index])
-            {
-                time_ns = time_ns.max(start_ns.saturating_add(least_ns(event)));
-            }
+            let time_ns = self.origin_ns.saturating_add(time_ms.saturating_mul(1_000_000));
             if self.wait_until(time_ns)? {
                 return Ok(true);
             }
             match action {
+                Action::Start if self.parts[index].event.when.is_some() => self.arm(index),
                 Action::Start => self.start_fault(index)?,
-                Action::Stop => self.stop_fault(index)?,
+                Action::Stop => {
+                    if let PartState::Armed { .. } = self.parts[index].state {
+                        // What came before it took so long that it was armed too late.
+                        self.start_fault(index)?;
+                    }
+                    let Part { event, state, .. } = &self.parts[index];
+                    if let PartState::InForce { start_ns } = *state
+                        && self.wait_until(start_ns.saturating_add(least_ns(event)))?
+                    {
+                        return Ok(true);
+                    }
+                    self.stop_fault(index)?;
+                }
             }
         }
         Ok(false)
@@ -210,14 +222,56 @@ impl Conductor<'_> {
     fn wait_until(&mut self, deadline_ns: u64) -> Result<bool, ConductError> {
         loop {
             self.note_deaths()?;
+            let interval = match self.strike_where_armed()? {
+                true => WATCH_CLOSELY_INTERVAL,
+                false => WATCH_INTERVAL,
+            };
             let left = Duration::from_nanos(deadline_ns.saturating_sub((self.clock)()));
-            if self.stop.wait(left.min(WATCH_INTERVAL)) {
+            if self.stop.wait(left.min(interval)) {
                 return Ok(true);
             }
-            if left <= WATCH_INTERVAL {
+            if left <= interval {
                 return Ok(false);
             }
         }
+    }
+
+    /// Lets a fault wait for its moment, but no longer than it leaves half of its time.
+    fn arm(&mut self, index: usize) {
+        let now_ns = (self.clock)();
+        let Part { event, state, .. } = &mut self.parts[index];
+        *state = PartState::Armed {
+            since: Instant::now(),
+            deadline_ns: now_ns.saturating_add(least_ns(event)),
+        };
+        self.arena.moments.look_closely(true);
+    }
+
+    /// Starts the faults whose moment has come, or whose patience has ended. Returns whether others still wait.
+    fn strike_where_armed(&mut self) -> Result<bool, ConductError> {
+        let mut waits = false;
+        for index in 0..self.parts.len() {
+            let Part {
+                event, state, moment, ..
+            } = &mut self.parts[index];
+            let (PartState::Armed { since, deadline_ns }, Some(when)) = (*state, event.when) else {
+                continue;
+            };
+            match self.arena.moments.seen(when, since) {
+                Some(seen) => *moment = Some(format!("it struck when {seen}")),
+                None if (self.clock)() < deadline_ns => {
+                    waits = true;
+                    continue;
+                }
+                None => {
+                    let ms = since.elapsed().as_millis();
+                    *moment = Some(format!("it waited for {ms} ms, but {}", when.missed()));
+                }
+            }
+            self.start_fault(index)?;
+        }
+        self.arena.moments.look_closely(waits);
+        Ok(waits)
     }
 
     fn note_deaths(&mut self) -> Result<(), ConductError> {
@@ -236,7 +290,9 @@ impl Conductor<'_> {
     }
 
     fn start_fault(&mut self, index: usize) -> Result<(), ConductError> {
-        let Part { event, fault, state } = &mut self.parts[index];
+        let Part {
+            event, fault, state, ..
+        } = &mut self.parts[index];
         *state = PartState::Broken;
         let start_asked_ns = (self.clock)();
         let nodes = fault.start(self.arena).map_err(failed("starting", event))?;
@@ -254,7 +310,12 @@ impl Conductor<'_> {
 
     /// Heals even where there is no evidence to be had, and tells of it then too.
     fn stop_fault(&mut self, index: usize) -> Result<(), ConductError> {
-        let Part { event, fault, state } = &mut self.parts[index];
+        let Part {
+            event,
+            fault,
+            state,
+            moment,
+        } = &mut self.parts[index];
         let during = fault.evidence_during(self.arena);
         let stop_asked_ns = (self.clock)();
         fault.stop(self.arena).map_err(failed("stopping", event))?;
@@ -275,6 +336,7 @@ impl Conductor<'_> {
             }
         }
         let proven = evidence.is_proof();
+        evidence.sentences.extend(moment.take());
         let Evidence {
             sentences,
             objections,
@@ -293,9 +355,11 @@ impl Conductor<'_> {
     fn heal(&mut self) -> Result<(), ConductError> {
         let mut first_error = Ok(());
         for index in (0..self.parts.len()).rev() {
-            let Part { event, fault, state } = &mut self.parts[index];
+            let Part {
+                event, fault, state, ..
+            } = &mut self.parts[index];
             let stopped = match state {
-                PartState::Waiting | PartState::Healed => Ok(()),
+                PartState::Waiting | PartState::Armed { .. } | PartState::Healed => Ok(()),
                 PartState::Broken => fault.stop(self.arena).map_err(failed("stopping", event)),
                 PartState::InForce { .. } => self.stop_fault(index),
             };

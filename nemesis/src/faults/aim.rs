@@ -141,6 +141,7 @@ mod tests {
                 variant: FaultVariant::Kill(NodeSet::Primaries),
                 start_ms: 1_000,
                 stop_ms,
+                when: None,
                 nodes: Vec::new(),
                 seed: 0,
             })

@@ -31,7 +31,7 @@ use crate::firewall::FirewallError;
 use crate::network::Network;
 use crate::node::{Node, NodeSet};
 use crate::process::{Nodes, ProcessError};
-use crate::schedule::{ClockVariant, DRIFT, DriftVariant, FaultVariant, ScheduledFault};
+use crate::schedule::{ClockVariant, DRIFT, DriftVariant, FaultVariant, Moments, ScheduledFault};
 
 /// What faults act upon.
 #[derive(Clone, Copy)]
@@ -42,6 +42,8 @@ pub struct Arena<'a> {
     pub nodes: &'a dyn Nodes,
     /// Asks which nodes lead just now, or believe that they do. Empty where none is known to.
     pub primaries: &'a (dyn Fn() -> Vec<Node> + Sync),
+    /// Tells when moments come that faults wait for.
+    pub moments: &'a dyn Moments,
 }
 
 /// What shows that a fault was in force.

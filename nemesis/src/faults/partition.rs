@@ -322,6 +322,7 @@ mod tests {
                     variant: FaultVariant::Partition(shape),
                     start_ms: 0,
                     stop_ms: 1,
+                    when: None,
                     nodes: Vec::new(),
                     seed,
                 };

@@ -93,10 +93,9 @@ impl Schedule {
         events.sort_by_key(|fault| (fault.start_ms, fault.variant.kind()));
         leave_someone_to_pause(&mut events, count);
         leave_someone_with_a_clock(&mut events, count);
-        for (id, fault) in (0..).zip(&mut events) {
-            fault.id = id;
-        }
-        Ok(Self { events })
+        let mut schedule = Self { events };
+        schedule.number();
+        Ok(schedule)
     }
 }
 
@@ -197,6 +196,7 @@ fn timeline(
             variant: bag.draw(&mut rng),
             start_ms,
             stop_ms,
+            when: None,
             nodes: Vec::new(),
             seed: rng.next_u64(),
         });
@@ -347,6 +347,7 @@ mod tests {
             variant: FaultVariant::Partition(PartitionShape::Halves),
             start_ms,
             stop_ms,
+            when: None,
             nodes: Vec::new(),
             seed: 0,
         };

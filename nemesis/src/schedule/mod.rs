@@ -6,6 +6,7 @@
 
 mod generate;
 mod kinds;
+mod moment;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,6 +18,8 @@ pub use kinds::{
     ClockVariant, DRIFT, DRIFT_PPM, DriftVariant, FaultKind, FaultKindError, FaultVariant, LossVariant,
     Naming,
 };
+
+pub use moment::{Moment, Moments, NoMoments};
 
 use crate::grudge::Grudge;
 use crate::node::Node;
@@ -34,6 +37,10 @@ pub struct ScheduledFault {
     pub start_ms: u64,
     /// When it stops.
     pub stop_ms: u64,
+    /// The moment that it waits for from its start on, if any. Where that does not come before half of its time is over,
+    /// it strikes all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Moment>,
     /// Whom it strikes, where a schedule names them. Else its variant and its seed choose at the moment of the strike.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<Node>,
@@ -196,6 +203,15 @@ pub enum ScheduleError {
 }
 
 impl Schedule {
+    /// Puts the faults in the order of their starts, and numbers them.
+    fn number(&mut self) {
+        self.events
+            .sort_by_key(|fault| (fault.start_ms, fault.variant.kind()));
+        for (id, fault) in (0..).zip(&mut self.events) {
+            fault.id = id;
+        }
+    }
+
     /// The kinds of its faults, each once, in order.
     #[must_use]
     pub fn kinds(&self) -> Vec<FaultKind> {

@@ -14,4 +14,4 @@ mod types;
 pub use contract::{Effect, Outgoing, Protocol, Ready, Setup, StateMachine};
 pub use inspect::{EntryView, Inspect, Promise, Words};
 pub use planted::Planted;
-pub use types::{Incarnation, NodeId, Refusal, RequestId, Role, Status, Time, Version};
+pub use types::{CatchUp, Incarnation, NodeId, Refusal, RequestId, Role, Status, Time, Version};

@@ -90,6 +90,33 @@ impl Role {
     }
 }
 
+/// What a node is being brought by its leader before it can follow like the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CatchUp {
+    /// Nothing: it follows, leads or looks for a leader.
+    #[default]
+    None,
+    /// A part of the leader's log (ZAB's synchronization by `Diff` and `Trunc`).
+    History,
+    /// A snapshot, of which some has arrived.
+    Snapshot,
+}
+
+impl CatchUp {
+    /// Every one of them.
+    pub const ALL: [Self; 3] = [Self::None, Self::History, Self::Snapshot];
+
+    /// Its name in answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::History => "history",
+            Self::Snapshot => "snapshot",
+        }
+    }
+}
+
 /// A node's view of itself and of its cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -105,4 +132,6 @@ pub struct Status {
     pub applied: Version,
     /// The highest version in the log.
     pub last: Version,
+    /// What its leader is bringing it.
+    pub catch_up: CatchUp,
 }

@@ -1,6 +1,6 @@
 //! Raft behind the contract: inputs are dispatched here, and outputs gathered.
 
-use splitbrain_consensus::{NodeId, Protocol, Ready, RequestId, Setup, Status, Time, Version};
+use splitbrain_consensus::{CatchUp, NodeId, Protocol, Ready, RequestId, Setup, Status, Time, Version};
 
 use crate::Raft;
 use crate::message::{Index, Message, Payload, Record};
@@ -94,6 +94,10 @@ impl Protocol for Raft {
             committed: Version(self.commit_index.0),
             applied: Version(self.last_applied.0),
             last: Version(self.log.last_index().0),
+            catch_up: match self.incoming_snapshot {
+                Some(_) => CatchUp::Snapshot,
+                None => CatchUp::None,
+            },
         }
     }
 

@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use splitbrain_consensus::{Incarnation, NodeId, Role, Version};
+use splitbrain_consensus::{CatchUp, Incarnation, NodeId, Role, Version};
 use splitbrain_service::wire::{
     ErrorCode, LineBuffer, Outcome, Reply, ReplyBody, Request, RequestBody, decode_reply, encode_request,
     outcome_of,
@@ -231,6 +231,8 @@ pub struct NodeStatus {
     pub applied: Version,
     /// The highest version in its log.
     pub last: Version,
+    /// What its leader is bringing it.
+    pub catch_up: CatchUp,
     /// Which life of the node answers, where it says so.
     pub incarnation: Option<Incarnation>,
 }
@@ -268,6 +270,7 @@ pub async fn status(addr: SocketAddr, node: NodeId, within: Duration) -> Result<
                 committed,
                 applied,
                 last,
+                catch_up,
             },
             Some(role),
             Some(era),
@@ -280,6 +283,7 @@ pub async fn status(addr: SocketAddr, node: NodeId, within: Duration) -> Result<
                 committed,
                 applied,
                 last,
+                catch_up,
                 incarnation,
             })
         }

@@ -1,6 +1,6 @@
 //! The learner's side: a follower, or an observer (DSN paper, §IV; Medeiros 2012, §3.1 and §3.3).
 
-use splitbrain_consensus::{NodeId, Time};
+use splitbrain_consensus::{CatchUp, NodeId, Time};
 
 use crate::Zab;
 use crate::channel::{Channel, Connection};
@@ -61,6 +61,15 @@ impl Learner {
             since: zab.now,
             stage: Stage::Discovery,
             acked: Zxid(0),
+        }
+    }
+
+    /// What its leader is bringing it.
+    pub(crate) fn catch_up(&self) -> CatchUp {
+        match &self.stage {
+            Stage::Synchronization(incoming) if incoming.snapshot.is_some() => CatchUp::Snapshot,
+            Stage::Synchronization(_) | Stage::TakingOver { .. } | Stage::Synchronized => CatchUp::History,
+            Stage::Discovery | Stage::AcceptingEpoch { .. } | Stage::Broadcast => CatchUp::None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! ZAB behind the contract: inputs are dispatched here, and outputs gathered.
 
-use splitbrain_consensus::{NodeId, Protocol, Ready, RequestId, Setup, Status, Time, Version};
+use splitbrain_consensus::{CatchUp, NodeId, Protocol, Ready, RequestId, Setup, Status, Time, Version};
 
 use crate::Zab;
 use crate::message::{Message, Payload, Record, Zxid};
@@ -111,6 +111,10 @@ impl Protocol for Zab {
             committed: Version(self.committed.0),
             applied: Version(self.applied.0),
             last: Version(self.log.last().0),
+            catch_up: match &self.state {
+                State::Learning(learner) => learner.catch_up(),
+                State::Looking(_) | State::Leading(_) => CatchUp::None,
+            },
         }
     }
 

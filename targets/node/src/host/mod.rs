@@ -318,6 +318,7 @@ impl<P: Hosted> Host<P> {
             committed,
             applied,
             last,
+            catch_up,
             ..
         } = self.core.status();
         ReplyBody::StatusOk {
@@ -325,6 +326,7 @@ impl<P: Hosted> Host<P> {
             committed,
             applied,
             last,
+            catch_up,
         }
     }
 

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use splitbrain_consensus::{Effect, NodeId, Protocol, Ready, RequestId, Role, Setup, Status, Time, Version};
+use splitbrain_consensus::{
+    CatchUp, Effect, NodeId, Protocol, Ready, RequestId, Role, Setup, Status, Time, Version,
+};
 use splitbrain_node::Hosted;
 use splitbrain_service::wire::Era;
 
@@ -387,6 +389,7 @@ impl<const SESSIONS: bool> Protocol for SingleLeader<SESSIONS> {
             committed: Version(self.committed),
             applied: Version(self.applied),
             last: Version(self.last()),
+            catch_up: CatchUp::None,
         }
     }
 

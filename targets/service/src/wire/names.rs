@@ -2,7 +2,7 @@
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use splitbrain_consensus::{NodeId, Role};
+use splitbrain_consensus::{CatchUp, NodeId, Role};
 
 /// The node that `name` names, if it is written as a node is: `n` and a number from 1 up without leading zeros.
 #[must_use]
@@ -17,6 +17,11 @@ pub(super) fn role_named(name: &str) -> Option<Role> {
     [Role::Follower, Role::Candidate, Role::Leader, Role::Observer]
         .into_iter()
         .find(|role| role.name() == name)
+}
+
+/// What a node is being brought, by its name.
+pub(super) fn catch_up_named(name: &str) -> Option<CatchUp> {
+    CatchUp::ALL.into_iter().find(|catch_up| catch_up.name() == name)
 }
 
 /// A node id that is its name in JSON.

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use splitbrain_consensus::{Incarnation, NodeId, Role, Version};
+use splitbrain_consensus::{CatchUp, Incarnation, NodeId, Role, Version};
 
 use super::error_codes::ErrorCode;
-use super::names::{Named, role_named};
+use super::names::{Named, catch_up_named, role_named};
 use crate::operation::Answer;
 
 /// A node's answer to a request.
@@ -85,6 +85,8 @@ pub enum ReplyBody {
         applied: Version,
         /// The highest version in its log.
         last: Version,
+        /// What its leader is bringing it; nothing, where it does not say.
+        catch_up: CatchUp,
     },
     /// The change of members was taken up.
     ChangeMembersOk,
@@ -192,6 +194,8 @@ struct Fields<'a> {
     applied: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<u64>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    catch_up: Option<Cow<'a, str>>,
 }
 
 impl Fields<'_> {
@@ -261,8 +265,10 @@ fn fields(reply: &Reply) -> Fields<'_> {
             committed,
             applied,
             last,
+            catch_up,
         } => {
             fields.leader = leader.map(Named);
+            fields.catch_up = Some(Cow::Borrowed(catch_up.name()));
             (fields.committed, fields.applied, fields.last) =
                 (Some(committed.0), Some(applied.0), Some(last.0));
             "status_ok"
@@ -328,6 +334,11 @@ fn body(fields: Fields<'_>) -> Result<ReplyBody, UnreadableReply> {
                 committed: Version(fields.committed.ok_or_else(|| lacks("committed"))?),
                 applied: Version(fields.applied.ok_or_else(|| lacks("applied"))?),
                 last: Version(fields.last.ok_or_else(|| lacks("last"))?),
+                catch_up: match fields.catch_up.as_deref() {
+                    None => CatchUp::None,
+                    Some(name) => catch_up_named(name)
+                        .ok_or_else(|| UnreadableReply(format!("unknown catch_up {name:?}")))?,
+                },
             }
         }
         "change_members_ok" => ReplyBody::ChangeMembersOk,
@@ -458,14 +469,22 @@ mod tests {
                 .prop_map(|(value, version)| ReplyBody::ReadOk { value, version }),
             version.clone().prop_map(|version| ReplyBody::WriteOk { version }),
             version.clone().prop_map(|version| ReplyBody::CasOk { version }),
-            (any::<Option<u16>>(), version.clone(), version.clone(), version).prop_map(
-                |(leader, committed, applied, last)| ReplyBody::StatusOk {
-                    leader: leader.map(|id| NodeId(id.max(1))),
-                    committed,
-                    applied,
-                    last,
-                }
-            ),
+            (
+                any::<Option<u16>>(),
+                version.clone(),
+                version.clone(),
+                version,
+                0..3_usize
+            )
+                .prop_map(
+                    |(leader, committed, applied, last, catch_up)| ReplyBody::StatusOk {
+                        leader: leader.map(|id| NodeId(id.max(1))),
+                        committed,
+                        applied,
+                        last,
+                        catch_up: CatchUp::ALL[catch_up],
+                    }
+                ),
             Just(ReplyBody::ChangeMembersOk),
             Just(ReplyBody::TransferLeadershipOk),
             error.prop_map(|(code, text, found, version)| ReplyBody::Error {
