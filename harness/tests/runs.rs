@@ -131,11 +131,12 @@ fn a_schedule_is_played_as_written_and_again_as_recorded() {
     let by_hand = tempfile::tempdir().unwrap();
     let file = by_hand.path().join("faults.toml");
     let text = "[[fault]]\nkind = \"kill\"\nvariant = \"named\"\nnodes = [\"n2\"]\nstart = \"1s\"\nstop = \"2s\"\n\
-                [[fault]]\nkind = \"partition\"\nvariant = \"isolated-leader\"\nstart = \"2500ms\"\nstop = \"3500ms\"\n";
+                [[fault]]\nkind = \"partition\"\nvariant = \"isolated-leader\"\nstart = \"2500ms\"\nstop = \"3500ms\"\n\
+                [[fault]]\nkind = \"pause\"\nvariant = \"one\"\nwhen = \"before-commit\"\nstart = \"4s\"\nstop = \"5s\"\n";
     fs::write(&file, text).unwrap();
     let faults = played(&file);
     let named: Vec<&str> = faults.iter().map(|(fault, _)| fault.as_str()).collect();
-    assert_eq!(named, ["kill named", "partition isolated-leader"]);
+    assert_eq!(named, ["kill named", "partition isolated-leader", "pause one"]);
     assert_eq!(faults[0].1, ["n2"]);
     // Who led is part of what was recorded.
     assert_eq!(played(&by_hand.path().join("schedule.toml")), faults);
@@ -144,10 +145,14 @@ fn a_schedule_is_played_as_written_and_again_as_recorded() {
 /// Runs a schedule, leaves what the run recorded of it beside it, and returns the faults with the nodes struck.
 fn played(schedule: &Path) -> Vec<(String, Vec<String>)> {
     let store = tempfile::tempdir().unwrap();
-    let args = ["--schedule", schedule.to_str().unwrap(), "--time-limit", "5s"];
+    let args = ["--schedule", schedule.to_str().unwrap(), "--time-limit", "6s"];
     let output = start(&store, &args).wait_with_output().unwrap();
     let faults = results(&store).faults;
     assert!(faults.iter().all(|fault| fault.proven), "{}", said(&output));
+    // Under load a leader always has something uncommitted.
+    let moments = faults.iter().flat_map(|fault| &fault.evidence);
+    let struck = moments.filter(|evidence| evidence.starts_with("it struck when n"));
+    assert_eq!(struck.count(), 1, "{faults:?}");
     fs::copy(
         latest(&store).join("schedule.toml"),
         schedule.with_file_name("schedule.toml"),
