@@ -91,6 +91,17 @@ impl<'a> Facts<'a> {
 
 /// Whether every step follows, and some of them close a cycle.
 pub(super) fn verify(register: &RegisterOps, proof: &Cycle) -> Result<(), Refusal> {
+    verify_steps(register, proof)?;
+    match path(&proof.steps, &proof.cycle)? {
+        (from, to) if from == to => Ok(()),
+        (from, to) => Err(Refusal::DoesNotFollow(format!(
+            "the cycle is not closed: it leads from op {from} to op {to}"
+        ))),
+    }
+}
+
+/// Whether every step follows from the history and from earlier steps.
+fn verify_steps(register: &RegisterOps, proof: &Cycle) -> Result<(), Refusal> {
     let facts = Facts::new(register, &proof.happened)?;
     for (number, step) in proof.steps.iter().enumerate() {
         let premise = match step.because.is_empty() {
@@ -109,12 +120,7 @@ pub(super) fn verify(register: &RegisterOps, proof: &Cycle) -> Result<(), Refusa
             )));
         }
     }
-    match path(&proof.steps, &proof.cycle)? {
-        (from, to) if from == to => Ok(()),
-        (from, to) => Err(Refusal::DoesNotFollow(format!(
-            "the cycle is not closed: it leads from op {from} to op {to}"
-        ))),
-    }
+    Ok(())
 }
 
 /// The ops that a path of steps leads from and to.
@@ -133,4 +139,101 @@ fn path(steps: &[Step], path: &[u32]) -> Result<(u32, u32), Refusal> {
         }
     }
     Ok((step(first)?.before, step(last)?.after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Certificate, Cycle, Happened, Relation, Step, certify};
+    use super::{RegisterOps, verify_steps};
+    use crate::linearizable::{Options, Verdict};
+    use crate::testing::generate::{Choices, Shape, linearizable};
+    use crate::testing::{cases, show};
+
+    /// The rules are sound: whatever they admit holds in a linearization, where there is one. Steps are tried at random,
+    /// each on what was admitted before.
+    #[test]
+    fn every_step_that_is_admitted_holds_in_a_linearization() {
+        const RELATIONS: [Relation; 5] = [
+            Relation::Session,
+            Relation::RealTime,
+            Relation::WriteRead,
+            Relation::ReadWrite,
+            Relation::WriteWrite,
+        ];
+        let mut admitted = [0_u64; 5];
+        let mut happened = 0_u64;
+        for seed in 0..cases(4_000) {
+            let mut choices = Choices::new(seed + (1 << 47));
+            let shape = Shape {
+                unique: choices.percent(80),
+                ..Shape::any(&mut choices)
+            };
+            let history = linearizable(&mut choices, shape);
+            let order = match certify(&history, &Verdict::Valid, &Options::default()) {
+                Ok(Certificate::Valid { linearizations }) => linearizations[0].order.clone(),
+                other => panic!("seed {seed}: {other:?}: {}", show(&history)),
+            };
+            let place = |op: u32| order.iter().position(|other| *other == op);
+            let registers = RegisterOps::of(&history);
+            let register = registers.values().next().expect("there is a key");
+            let mut proof = Cycle::default();
+            let any = |choices: &mut Choices| choices.below(history.ops.len() as u64) as u32;
+            for attempt in 0..300 {
+                let mut next = proof.clone();
+                if attempt % 10 == 0 {
+                    next.happened.push(Happened {
+                        op: any(&mut choices),
+                        seen_by: any(&mut choices),
+                    });
+                } else {
+                    let which = choices.below(5) as usize;
+                    let mut step = Step {
+                        before: any(&mut choices),
+                        after: any(&mut choices),
+                        relation: RELATIONS[which],
+                        because: Vec::new(),
+                    };
+                    for _ in 0..choices.below(3) {
+                        step.because.extend(
+                            proof
+                                .steps
+                                .len()
+                                .checked_sub(1)
+                                .map(|most| choices.below(most as u64 + 1) as u32),
+                        );
+                    }
+                    // By chance alone reasons would seldom fit.
+                    let reason = |number: Option<&u32>| number.map(|n| &proof.steps[*n as usize]);
+                    match (reason(step.because.first()), reason(step.because.last())) {
+                        (Some(first), _) if which == 4 => step.before = first.before,
+                        (_, Some(last)) if which == 3 => step.after = last.after,
+                        _ => {}
+                    }
+                    next.steps.push(step);
+                }
+                if verify_steps(register, &next).is_err() {
+                    continue;
+                }
+                let about = || format!("seed {seed}: {next:?}, {order:?}{}", show(&history));
+                if let Some(step) = next.steps.get(proof.steps.len()) {
+                    let (before, after) = (place(step.before), place(step.after));
+                    assert!(before.is_some() && before < after, "{}", about());
+                    admitted[RELATIONS
+                        .iter()
+                        .position(|r| *r == step.relation)
+                        .expect("is listed")] += 1;
+                }
+                if let Some(claim) = next.happened.get(proof.happened.len()) {
+                    assert!(place(claim.op).is_some(), "{}", about());
+                    let was_open = history.ops[claim.op as usize].outcome == crate::history::Outcome::Info;
+                    happened += u64::from(was_open);
+                }
+                proof = next;
+            }
+        }
+        assert!(
+            admitted.iter().all(|n| *n > 500) && happened > 100,
+            "{admitted:?}, {happened}"
+        );
+    }
 }

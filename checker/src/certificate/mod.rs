@@ -1,6 +1,6 @@
 //! Certificates: what shows a verdict to somebody who trusts none of the algorithms that found it.
 //!
-//! A certificate is plain data. [`registers`] and [`crate::model::BuiltIn::verify_certificate`] hold it against the
+//! A certificate is plain data. [`verify_registers`] and [`crate::model::BuiltIn::verify_certificate`] hold it against the
 //! history and accept or refuse it. They share with the algorithms the history, and for calls the sequential
 //! specification ([`crate::model::Model`]) and its reading of the calls; nothing else. What they rely on is written
 //! down here, in four arguments. Throughout, a *linearization* is an order of all ops that returned and of some of
@@ -52,7 +52,7 @@
 //!    that says only what was *not* held: where one is kept, no op that writes may be left out.
 //! 5. *Groups of a model* ([`crate::model::Model::group`]) can by their definition be left out as a whole.
 //!
-//! So [`sub_history`] demands of each op that was invoked by `t` that it is kept, or pure, or left out by rule 4 or 5:
+//! So the validator demands of each op that was invoked by `t` that it is kept, or pure, or left out by rule 4 or 5:
 //! that it writes a value that nothing kept touches, or that nothing of its group is kept.
 
 mod cycle;
@@ -209,7 +209,7 @@ pub struct Counted {
 #[non_exhaustive]
 pub enum Refusal {
     /// It is of other objects than the history has.
-    #[error("the history has the objects {expected}, but the certificate is about {found}")]
+    #[error("the history has {expected} where the certificate has {found}")]
     Objects {
         /// Those of the history.
         expected: String,
@@ -260,6 +260,20 @@ impl Refusal {
         }
     }
 
+    /// That the history has no such object.
+    pub(crate) fn of_object(object: Option<&str>) -> Self {
+        Self::Objects {
+            expected: "none of that name".to_owned(),
+            found: Self::object(object),
+        }
+    }
+
+    fn object(name: Option<&str>) -> String {
+        name.map_or("one object without a name".to_owned(), |name| {
+            format!("the object {name}")
+        })
+    }
+
     /// About which objects there are; only those are named that differ first.
     pub(crate) fn of_objects<'a>(
         expected: impl Iterator<Item = Option<&'a str>>,
@@ -267,8 +281,8 @@ impl Refusal {
     ) -> Result<(), Self> {
         let mut found = found.iter().map(|one| one.object.as_deref());
         let name = |object: Option<Option<&str>>| match object {
-            None => "no more".to_owned(),
-            Some(object) => object.unwrap_or("one without a name").to_owned(),
+            None => "no further object".to_owned(),
+            Some(object) => Self::object(object),
         };
         for expected in expected.map(Some).chain([None]) {
             let found = found.next();

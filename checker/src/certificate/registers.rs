@@ -25,10 +25,7 @@ pub fn verify_registers(history: &History, certificate: &Certificate) -> Result<
         Certificate::Invalid { object, proof } => {
             let named = |key: &Key| Some(key.to_string()) == *object;
             let register = registers.iter().find(|(key, _)| named(key));
-            let (_, register) = register.ok_or_else(|| Refusal::Objects {
-                expected: "of its keys".to_owned(),
-                found: object.clone().unwrap_or_else(|| "one without a name".to_owned()),
-            })?;
+            let (_, register) = register.ok_or_else(|| Refusal::of_object(object.as_deref()))?;
             verify_proof(register, proof)
         }
     }

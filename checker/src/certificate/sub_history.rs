@@ -5,6 +5,9 @@ use super::Refusal;
 use super::search::{Searched, search};
 use crate::model::{Model, TimedOp};
 
+/// So much memory, in bytes, may go into the search.
+const BYTES_MAX: usize = 512 << 20;
+
 /// An op that was kept.
 pub(crate) struct Kept<O> {
     /// Its place among the ops of its object.
@@ -45,7 +48,7 @@ pub(crate) fn refute<M: Model>(
             return Err(Refusal::LeftOut(name(place)));
         }
     }
-    match search(model, &part) {
+    match search(model, &part, BYTES_MAX) {
         Searched::None => Ok(()),
         Searched::Found => Err(Refusal::Linearizable(part.len())),
         Searched::TooMuch => Err(Refusal::Undecided(format!(

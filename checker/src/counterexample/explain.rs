@@ -36,14 +36,20 @@ pub(crate) fn explain(
         Decision::Linearizable | Decision::GaveUp(_) => Vec::new(),
     };
     let limit = limit / u32::try_from(parts.len()).unwrap_or(u32::MAX).max(1);
-    let mut best: Option<Counterexample> = None;
+    let mut best: Option<(Counterexample, KeyOps)> = None;
     for part in parts {
-        let counterexample = assess(history, key, shrink(part.compact(), limit))?;
-        if best.as_ref().is_none_or(|b| counterexample.rank() < b.rank()) {
-            best = Some(counterexample);
+        let shrunk = shrink(part.compact(), limit);
+        let counterexample = assess(history, key, &shrunk)?;
+        if best
+            .as_ref()
+            .is_none_or(|(b, _)| counterexample.rank() < b.rank())
+        {
+            best = Some((counterexample, shrunk.ops));
         }
     }
-    best.ok_or(UnknownReason::Disagreement { key: key.key })
+    let (mut best, part) = best.ok_or(UnknownReason::Disagreement { key: key.key })?;
+    best.proof = proof(history, key, &part);
+    Ok(best)
 }
 
 /// The ops of a witness.
@@ -63,23 +69,24 @@ fn part(key: &KeyOps, witness: &Witness) -> KeyOps {
     }
 }
 
-fn assess(history: &History, key: &KeyOps, shrunk: Shrunk) -> Result<Counterexample, UnknownReason> {
+fn assess(history: &History, key: &KeyOps, shrunk: &Shrunk) -> Result<Counterexample, UnknownReason> {
     let Shrunk { ops: part, minimal } = shrunk;
-    let verified = verify(&part).ok_or(UnknownReason::Disagreement { key: key.key })?;
+    let minimal = *minimal;
+    let verified = verify(part).ok_or(UnknownReason::Disagreement { key: key.key })?;
     let Verified {
         by: verified_by,
         culprit,
         dead,
     } = verified;
-    let (class, mut reason) = Case::new(history, key, &part, culprit).classify();
+    let (class, mut reason) = Case::new(history, key, part, culprit).classify();
     if verified_by.is_empty() {
         reason.push_str(UNVERIFIED);
     }
     let culprit = part.ops[culprit].op as usize;
-    let ops = evidence(history, key, &part);
+    let ops = evidence(history, key, part);
     let dead = dead
         .into_iter()
-        .map(|order| dead_order(history, &part, &order))
+        .map(|order| dead_order(history, part, &order))
         .collect();
     Ok(Counterexample {
         class,
@@ -89,7 +96,7 @@ fn assess(history: &History, key: &KeyOps, shrunk: Shrunk) -> Result<Counterexam
         ops,
         minimal,
         verified_by,
-        proof: proof(history, key, &part),
+        proof: None,
         dead,
     })
 }

@@ -66,10 +66,7 @@ pub(super) fn verify<M: Named>(
         Certificate::Invalid { object, proof } => {
             let mut named = parts.iter().filter(|part| part.label == *object);
             match (named.next(), proof) {
-                (None, _) => Err(Refusal::Objects {
-                    expected: "of its calls".to_owned(),
-                    found: object.clone().unwrap_or_else(|| "one without a name".to_owned()),
-                }),
+                (None, _) => Err(Refusal::of_object(object.as_deref())),
                 (Some(part), Proof::SubHistory { ops }) => verify_part(part, ops),
                 (Some(_), Proof::Cycle(_)) => Err(Refusal::NotForModel("a cycle")),
                 (Some(_), _) => Err(Refusal::NotForModel("one answer")),

@@ -149,6 +149,9 @@ fn verify_witness(path: &Path, file: &Path, args: &CheckArgs) -> Result<Exit> {
     agree("read mode", args.read_mode(), about).map_err(&refused)?;
     let read = codec::read_file(&history_of(file), Some(format))
         .map_err(|error| Failure::Input(error.to_string()))?;
+    for warning in &read.warnings {
+        output::note(&format!("note: {}: {warning}", file.display()));
+    }
     let (verdict, reason) = match hold_against(&read, &witness, model, file)? {
         Ok(()) => accepted(&witness.certificate),
         Err(undecided) if undecided.is_undecided() => (ClaimVerdict::Unknown, undecided.to_string()),
@@ -229,15 +232,21 @@ fn accepted(certificate: &Certificate) -> (ClaimVerdict, String) {
         }
         Certificate::Invalid { object, proof } => {
             let what = match proof {
-                Proof::Cycle(cycle) => format!("{} steps form a cycle", cycle.cycle.len()),
-                Proof::UnwrittenValue { op, .. } => format!("op {op} saw what nobody wrote"),
-                Proof::ImpossibleAnswer { op } => format!("op {op} contradicts itself"),
-                Proof::SubHistory { ops } => format!("{} ops have no linearization", ops.len()),
+                Proof::Cycle(cycle) => format!(
+                    "what must come before what forms a cycle of {} steps",
+                    cycle.cycle.len()
+                ),
+                Proof::UnwrittenValue { op, .. } => {
+                    format!("op {op} saw a value that nobody may have written")
+                }
+                Proof::ImpossibleAnswer { op } => format!("no register answers as op {op} says"),
+                Proof::SubHistory { ops } => {
+                    format!("{} ops have no linearization, whatever the others did", ops.len())
+                }
             };
-            let of = object
-                .as_ref()
-                .map_or(String::new(), |object| format!(" on {object}"));
-            (ClaimVerdict::Invalid, what + &of)
+            let object = object.as_ref();
+            let of = object.map_or(String::new(), |object| format!("object {object}: "));
+            (ClaimVerdict::Invalid, of + &what)
         }
     }
 }
