@@ -24,6 +24,7 @@
 //! - [`linearizable`]: is each key a linearizable register? By zones where values are unique, in O(n log n); by a
 //!   search with a budget elsewhere. A verdict is `Valid`, `Invalid` with a counterexample, or `Unknown`.
 //! - [`counterexample`]: the few ops that show a violation, what kind it is, and why, in prose.
+//! - [`certificate`]: what shows a verdict to somebody who trusts none of the algorithms, and its short validator.
 //! - [`consistency`]: weaker models, judged from the versions that ops report.
 //! - [`staleness`]: how far behind each read was, in versions and in time.
 //! - [`atomicity`]: how far the whole is from linearizable: the least Δ and the least k.
@@ -35,10 +36,12 @@
 pub mod atomicity;
 mod budget;
 pub mod call;
+pub mod certificate;
 pub mod codec;
 pub mod consistency;
 pub mod counterexample;
 mod frontier;
+mod graph;
 pub mod history;
 mod ledger;
 pub mod linearizable;

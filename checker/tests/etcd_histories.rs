@@ -7,10 +7,13 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use splitbrain_checker::certificate::{Certificate, certify, verify_registers};
+use splitbrain_checker::codec::{Content, read_file, to_registers};
 use splitbrain_checker::history::{
     Action, Answer, Event, EventKind, Header, History, HistoryBuilder, Key, ProcessId, Value,
 };
 use splitbrain_checker::linearizable::{Options, Verdict, check_linearizable};
+use splitbrain_checker::model::{BuiltIn, check_calls};
 
 fn folder() -> Option<PathBuf> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/histories");
@@ -136,4 +139,52 @@ fn counterexamples_of_etcd_histories_can_be_shrunk() {
         history.ops.len(),
         counterexample.reason
     );
+}
+
+/// Every certificate about the given histories, registers and key-value stores, is accepted, and says what is known.
+#[test]
+fn certificates_about_given_histories_are_accepted() {
+    let Some(folder) = folder() else {
+        eprintln!("skipped: no histories found; set SPLITBRAIN_HISTORIES to their folder");
+        return;
+    };
+    let expected = std::fs::read_to_string(folder.join("expected.tsv")).expect("was found");
+    let options = Options::default();
+    let mut accepted = 0;
+    for line in expected.lines().skip(1) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [file, model, verdict, _] = fields[..] else {
+            continue;
+        };
+        let model: BuiltIn = model.parse().expect("is a model");
+        let read = read_file(&folder.join(file), None).expect("is listed");
+        let Content::Calls(calls) = read.content else {
+            panic!("{file} is of this harness");
+        };
+        let certificate = match to_registers(&calls).filter(|_| model == BuiltIn::CasRegister) {
+            Some(history) => {
+                let found = check_linearizable(&history, &options).verdict;
+                let certificate = certify(&history, &found, &options).expect("there is a verdict");
+                assert_eq!(verify_registers(&history, &certificate), Ok(()), "{file}");
+                certificate
+            }
+            None => {
+                let found = check_calls(&calls, model, &options)
+                    .expect("they are the model's")
+                    .verdict;
+                let certificate = model.certificate(&calls, &found).expect("they are the model's");
+                let certificate = certificate.expect("there is a verdict");
+                assert_eq!(
+                    model.verify_certificate(&calls, &certificate),
+                    Ok(Ok(())),
+                    "{file}"
+                );
+                certificate
+            }
+        };
+        let is_valid = matches!(certificate, Certificate::Valid { .. });
+        assert_eq!(is_valid, verdict == "valid", "{file}");
+        accepted += 1;
+    }
+    assert!(accepted > 40, "only {accepted} histories were listed");
 }

@@ -231,6 +231,7 @@ fn check_says_of_each_file_what_scripts_need_and_exits_by_the_worst() {
         "check_ms",
         "consistency",
         "counterexample",
+        "explanation",
         "file",
         "format",
         "model",
@@ -249,6 +250,8 @@ fn check_says_of_each_file_what_scripts_need_and_exits_by_the_worst() {
     );
     assert_eq!(lines[1]["format"], "native");
     assert_eq!(lines[1]["counterexample"]["ops"].as_array().unwrap().len(), 2);
+    assert!(lines[0]["explanation"].is_null());
+    assert_eq!(lines[1]["explanation"]["class"], "stale-read");
 }
 
 #[test]

@@ -117,6 +117,8 @@ impl<'a> Known<'a> {
             ops: ops.iter().map(evidence).collect(),
             minimal: true,
             verified_by: Vec::new(),
+            proof: None,
+            dead: Vec::new(),
         }
     }
 }

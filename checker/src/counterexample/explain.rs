@@ -2,14 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::classify::Case;
 use super::shrink::{Shrunk, prefix, shrink};
-use super::{Counterexample, EvidenceOp, Weakening};
+use super::{Counterexample, DeadOrder, EvidenceOp, Weakening};
 use crate::budget::Budget;
+use crate::certificate::Proof;
+use crate::frontier::{self, Register, register_ops};
+use crate::graph;
 use crate::history::{Action, History, Outcome, Value};
-use crate::linearizable::{Algorithm, Decision, UnknownReason, by_frontier};
+use crate::linearizable::{Algorithm, Decision, UnknownReason};
 use crate::lower::{Effect, KeyOp, KeyOps};
 use crate::wing_gong;
 use crate::zones::{self, Witness};
@@ -33,14 +36,20 @@ pub(crate) fn explain(
         Decision::Linearizable | Decision::GaveUp(_) => Vec::new(),
     };
     let limit = limit / u32::try_from(parts.len()).unwrap_or(u32::MAX).max(1);
-    let mut best: Option<Counterexample> = None;
+    let mut best: Option<(Counterexample, KeyOps)> = None;
     for part in parts {
-        let counterexample = assess(history, key, shrink(part.compact(), limit))?;
-        if best.as_ref().is_none_or(|b| counterexample.rank() < b.rank()) {
-            best = Some(counterexample);
+        let shrunk = shrink(part.compact(), limit);
+        let counterexample = assess(history, key, &shrunk)?;
+        if best
+            .as_ref()
+            .is_none_or(|(b, _)| counterexample.rank() < b.rank())
+        {
+            best = Some((counterexample, shrunk.ops));
         }
     }
-    best.ok_or(UnknownReason::Disagreement { key: key.key })
+    let (mut best, part) = best.ok_or(UnknownReason::Disagreement { key: key.key })?;
+    best.proof = proof(history, key, &part);
+    Ok(best)
 }
 
 /// The ops of a witness.
@@ -60,15 +69,25 @@ fn part(key: &KeyOps, witness: &Witness) -> KeyOps {
     }
 }
 
-fn assess(history: &History, key: &KeyOps, shrunk: Shrunk) -> Result<Counterexample, UnknownReason> {
+fn assess(history: &History, key: &KeyOps, shrunk: &Shrunk) -> Result<Counterexample, UnknownReason> {
     let Shrunk { ops: part, minimal } = shrunk;
-    let (verified_by, culprit) = verify(&part).ok_or(UnknownReason::Disagreement { key: key.key })?;
-    let (class, mut reason) = Case::new(history, key, &part, culprit).classify();
+    let minimal = *minimal;
+    let verified = verify(part).ok_or(UnknownReason::Disagreement { key: key.key })?;
+    let Verified {
+        by: verified_by,
+        culprit,
+        dead,
+    } = verified;
+    let (class, mut reason) = Case::new(history, key, part, culprit).classify();
     if verified_by.is_empty() {
         reason.push_str(UNVERIFIED);
     }
     let culprit = part.ops[culprit].op as usize;
-    let ops = evidence(history, key, &part);
+    let ops = evidence(history, key, part);
+    let dead = dead
+        .into_iter()
+        .map(|order| dead_order(history, part, &order))
+        .collect();
     Ok(Counterexample {
         class,
         key: key.key,
@@ -77,31 +96,42 @@ fn assess(history: &History, key: &KeyOps, shrunk: Shrunk) -> Result<Counterexam
         ops,
         minimal,
         verified_by,
+        proof: None,
+        dead,
     })
 }
 
-/// Which algorithms find `part` not linearizable, none where all give up, and its culprit by position in it. `None`
-/// if any of them finds that it is linearizable after all.
-fn verify(part: &KeyOps) -> Option<(Vec<Algorithm>, usize)> {
+/// What looking at a part alone told. Ops are positions in it.
+struct Verified {
+    /// The algorithms that find it not linearizable; none where all give up.
+    by: Vec<Algorithm>,
+    culprit: usize,
+    /// Orders that explain what returned before the culprit.
+    dead: Vec<Vec<u32>>,
+}
+
+/// Has all algorithms look at `part`. `None` if any of them finds that it is linearizable after all.
+fn verify(part: &KeyOps) -> Option<Verified> {
     let budget = || Budget::new(Some(Instant::now() + VERIFY_TIME), VERIFY_MEMORY_BYTES);
-    let mut verified_by = Vec::new();
+    let mut by = Vec::new();
     match zones::check(part) {
         zones::Answer::Linearizable => return None,
-        zones::Answer::Violations(_) => verified_by.push(Algorithm::Zones),
+        zones::Answer::Violations(_) => by.push(Algorithm::Zones),
         zones::Answer::NotApplicable => {}
     }
-    let mut culprit = None;
-    match by_frontier(part, &budget()) {
-        Decision::Linearizable => return None,
-        Decision::Culprit(op) => {
-            verified_by.push(Algorithm::Frontier);
-            culprit = Some(op as usize);
+    let (mut culprit, mut dead) = (None, Vec::new());
+    match frontier::search(&Register, &register_ops(part), &budget(), true) {
+        Ok(frontier::Answer::Linearizable(_)) => return None,
+        Ok(frontier::Answer::Stuck(stuck)) => {
+            by.push(Algorithm::Frontier);
+            culprit = Some(stuck.culprit as usize);
+            dead = stuck.dead.into_iter().map(|(_, order)| order).collect();
         }
-        Decision::Witnesses(_) | Decision::GaveUp(_) => {}
+        Err(_) => {}
     }
     match wing_gong::is_linearizable(part, &budget()) {
         Ok(true) => return None,
-        Ok(false) => verified_by.push(Algorithm::WingGong),
+        Ok(false) => by.push(Algorithm::WingGong),
         Err(_) => {}
     }
     let last = || {
@@ -109,7 +139,34 @@ fn verify(part: &KeyOps) -> Option<(Vec<Algorithm>, usize)> {
             .filter(|i| !part.ops[*i].is_optional())
             .max_by_key(|i| part.ops[*i].end)
     };
-    Some((verified_by, culprit.or_else(last)?))
+    let culprit = culprit.or_else(last)?;
+    Some(Verified { by, culprit, dead })
+}
+
+/// An order of ops of `part`, and what it leaves.
+fn dead_order(history: &History, part: &KeyOps, order: &[u32]) -> DeadOrder {
+    let position = |at: &u32| part.ops[*at as usize].op as usize;
+    let last_write = order
+        .iter()
+        .rev()
+        .find(|at| part.ops[**at as usize].effect.writes().is_some());
+    let held = last_write.and_then(|at| match history.ops[position(at)].action {
+        Action::Write { value } | Action::Cas { to: value, .. } => Some(value),
+        Action::Read => None,
+    });
+    DeadOrder {
+        held,
+        order: order.iter().map(|at| history.index_of(position(at))).collect(),
+    }
+}
+
+/// A proof by these ops, as they were recorded, that needs no search.
+fn proof(history: &History, key: &KeyOps, part: &KeyOps) -> Option<Proof> {
+    let of_part: FxHashSet<u32> = part.ops.iter().map(|op| op.op).collect();
+    let positions = (0..).zip(&key.ops).filter(|(_, op)| of_part.contains(&op.op));
+    let positions: Vec<u32> = positions.map(|(at, _)| at).collect();
+    let proof = graph::prove(history, key, &positions)?;
+    Some(proof.rename(|at| history.index_of(key.ops[at as usize].op as usize).0))
 }
 
 /// The ops of `part` as they count.

@@ -5,11 +5,16 @@ mod classify;
 mod explain;
 mod prose;
 mod shrink;
+mod steps;
 
 pub use anomaly::{AnomalyClass, UnknownAnomaly};
 pub(crate) use explain::explain;
 pub(crate) use prose::Teller;
+pub use steps::StepInWords;
 
+use serde::{Deserialize, Serialize};
+
+use crate::certificate::Proof;
 use crate::history::{Action, History, Key, Op, OpIndex, Outcome, Value};
 use crate::linearizable::Algorithm;
 
@@ -33,6 +38,20 @@ pub struct Counterexample {
     /// is a weaker one, whose checks are conditions on pairs of ops that the reason names; or no algorithm came to
     /// an end within its bounds of time and memory, and the reason says that only the check of the whole key did.
     pub verified_by: Vec<Algorithm>,
+    /// What shows it without any search: for linearizability, where one is found among these ops. It is about the whole
+    /// history, and takes the ops as they were recorded.
+    pub proof: Option<Proof>,
+    /// Orders of these ops that explain what had returned before the op that then cannot be explained, a few of them.
+    pub dead: Vec<DeadOrder>,
+}
+
+/// A partial linearization that could not be extended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadOrder {
+    /// What the register then held.
+    pub held: Option<Value>,
+    /// The ops in the order that led to it.
+    pub order: Vec<OpIndex>,
 }
 
 /// An op of a counterexample.
@@ -48,7 +67,8 @@ pub struct EvidenceOp {
 
 /// How an op counts for less than it was, so that a counterexample needs fewer others. A history that can be
 /// explained can be explained as well after its ops were weakened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Weakening {
     /// A successful cas of which only the effect counts, not the value that it expected: a plain write.
     AsWrite,

@@ -250,6 +250,13 @@ impl History {
         }
     }
 
+    /// The position in [`History::ops`] of the op that has this index in the history that was recorded. It must be one
+    /// of this history's.
+    pub(crate) fn position_of(&self, index: OpIndex) -> u32 {
+        let found = self.origin.binary_search(&index);
+        found.map_or(index.0, |position| u32::try_from(position).unwrap_or(index.0))
+    }
+
     /// The index of the op at `position` of [`History::ops`], in the history that was recorded.
     #[must_use]
     pub fn index_of(&self, position: usize) -> OpIndex {

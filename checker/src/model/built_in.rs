@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
+use super::certify;
 use super::counter::Counter;
 use super::lock::{FencedLock, Lock};
 use super::lower::{BadCall, Named, Part, no_such};
@@ -17,6 +18,7 @@ use super::set::Set;
 use super::{ModelVerdict, check_model, validate};
 use crate::budget::Spent;
 use crate::call::{Call, Calls, Datum};
+use crate::certificate::{Certificate, Refusal};
 use crate::linearizable::{Options, is_worth_threads};
 
 macro_rules! models {
@@ -56,6 +58,18 @@ macro_rules! models {
             fn verify(self, calls: &Calls, orders: &[Vec<u32>]) -> Result<Result<(), String>, BadCall> {
                 match self {
                     $(Self::$variant => verify_parts::<$model>(calls, orders),)+
+                }
+            }
+
+            fn labels(self, calls: &Calls) -> Result<Vec<Option<String>>, BadCall> {
+                match self {
+                    $(Self::$variant => certify::labels::<$model>(calls),)+
+                }
+            }
+
+            fn accept(self, calls: &Calls, certificate: &Certificate) -> Result<Result<(), Refusal>, BadCall> {
+                match self {
+                    $(Self::$variant => certify::verify::<$model>(calls, certificate),)+
                 }
             }
         }
@@ -246,6 +260,32 @@ impl BuiltIn {
     /// If a call is none of the model's.
     pub fn verify_orders(self, calls: &Calls, orders: &[Vec<u32>]) -> Result<Result<(), String>, BadCall> {
         self.verify(calls, orders)
+    }
+
+    /// What shows `verdict` on `calls`; `None` where that is no verdict.
+    ///
+    /// # Errors
+    /// If a call is none of the model's.
+    pub fn certificate(self, calls: &Calls, verdict: &CallVerdict) -> Result<Option<Certificate>, BadCall> {
+        Ok(match verdict {
+            CallVerdict::Valid(orders) => Some(certify::valid(self.labels(calls)?, orders)),
+            CallVerdict::Invalid(found) => Some(certify::invalid(calls, found)),
+            CallVerdict::Unknown { .. } | CallVerdict::Disagreement(_) => None,
+        })
+    }
+
+    /// Whether `certificate` shows its verdict on `calls`, and if not, why not. Runs none of the algorithms; see
+    /// [`crate::certificate`].
+    ///
+    /// # Errors
+    /// If a call is none of the model's.
+    pub fn verify_certificate(
+        self,
+        calls: &Calls,
+        certificate: &Certificate,
+    ) -> Result<Result<(), Refusal>, BadCall> {
+        self.admits(calls)?;
+        self.accept(calls, certificate)
     }
 }
 

@@ -51,6 +51,7 @@
 //! ```
 
 mod built_in;
+mod certify;
 mod check;
 mod counter;
 mod depth_first;

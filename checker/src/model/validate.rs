@@ -26,6 +26,30 @@ pub enum Flaw {
     /// The object would not have answered so.
     #[error("the model does not answer as op {0} says")]
     WrongAnswer(u32),
+    /// The order may be one, but after this op there are more states that the object may be in than are followed: a
+    /// linearization of ops whose answers nobody knows.
+    #[error("by op {0} the object may be in more than {STATES_MAX} states, too many to follow")]
+    TooManyStates(u32),
+}
+
+/// So many states are followed at most, where answers are unknown.
+const STATES_MAX: usize = 1 << 12;
+
+impl Flaw {
+    /// The same flaw, its ops renamed.
+    pub(crate) fn rename(self, name: impl Fn(u32) -> u32) -> Self {
+        match self {
+            Self::NoSuchOp(op) => Self::NoSuchOp(op),
+            Self::Twice(op) => Self::Twice(name(op)),
+            Self::LeftOut(op) => Self::LeftOut(name(op)),
+            Self::AgainstTime { op, after } => Self::AgainstTime {
+                op: name(op),
+                after: name(after),
+            },
+            Self::WrongAnswer(op) => Self::WrongAnswer(name(op)),
+            Self::TooManyStates(op) => Self::TooManyStates(name(op)),
+        }
+    }
 }
 
 /// Whether `order`, positions in `ops`, is a linearization of them: it has every op that returned, none twice, none
@@ -59,6 +83,9 @@ pub fn validate<M: Model>(model: &M, ops: &[TimedOp<M::Op>], order: &[u32]) -> R
         }
         if after.is_empty() {
             return Err(Flaw::WrongAnswer(*at));
+        }
+        if after.len() > STATES_MAX {
+            return Err(Flaw::TooManyStates(*at));
         }
         states = after;
     }

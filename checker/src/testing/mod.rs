@@ -7,6 +7,7 @@ pub(crate) mod replicated;
 
 mod agreement;
 mod atomicity;
+mod certificates;
 mod models;
 mod objects;
 mod weak_models;

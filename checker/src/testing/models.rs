@@ -9,7 +9,7 @@ use crate::linearizable::Options;
 use crate::model::{BuiltIn, CallVerdict, check_calls};
 
 /// A history that is linearizable by the way it is made, or one that was then spoiled.
-fn sample(choices: &mut Choices, model: BuiltIn, spoiled: bool) -> Calls {
+pub(super) fn sample(choices: &mut Choices, model: BuiltIn, spoiled: bool) -> Calls {
     let threads = 1 + choices.below(3) as usize;
     let (wanted, repertoire) = (1 + choices.below(7) as usize, repertoire(model));
     let (mut object, mut now) = (Object::new(), 0);
@@ -150,7 +150,7 @@ fn same_answer(f: &str, answer: &Datum, recorded: Option<&Datum>) -> bool {
     }
 }
 
-fn brute(model: BuiltIn, calls: &[&Call]) -> bool {
+pub(super) fn brute(model: BuiltIn, calls: &[&Call]) -> bool {
     is_linearizable(model, calls, &mut vec![false; calls.len()], &Object::new())
 }
 

@@ -19,11 +19,13 @@
 
 mod blocks;
 mod clusters;
+mod linearization;
 mod order;
 mod witness;
 
 use blocks::Blocks;
 use clusters::Clusters;
+pub(crate) use linearization::linearize;
 
 use crate::lower::KeyOps;
 

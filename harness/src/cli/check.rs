@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
+use splitbrain_checker::certificate::{Certificate, NoCertificate, certify};
 use splitbrain_checker::codec::{self, Content, Format};
 use splitbrain_checker::consistency::{Consistency, check_consistency};
 use splitbrain_checker::history::{Action, History, Op, ReadModeId};
@@ -13,6 +14,8 @@ use splitbrain_checker::model::BuiltIn;
 use splitbrain_reports::results::{ClaimVerdict, Counterexample};
 
 use super::check_calls;
+use super::explanation::Explanation;
+use super::witness::{self, About, WitnessArgs};
 
 use crate::catalog;
 use crate::config::CHECK_TIME_LIMIT_DEFAULT;
@@ -57,13 +60,18 @@ pub(super) struct CheckArgs {
     /// How many threads may search [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// Say more about what is not consistent: which orders of the ops came to nothing
+    /// Say more about what is not consistent: what must come before what, and which orders of the ops came to nothing
     #[arg(long)]
     explain: bool,
+    #[command(flatten)]
+    pub(super) witness: WitnessArgs,
     /// One JSON object a line, for each file
     #[arg(long)]
     json: bool,
 }
+
+/// What stands for the mode of reads that name none, where others do.
+const NAMELESS: &str = "reads of no mode";
 
 /// What `--json` says of one file.
 #[derive(Debug, Serialize)]
@@ -80,24 +88,30 @@ struct FileReport {
     parse_ms: f64,
     check_ms: f64,
     counterexample: Option<Counterexample>,
-    /// What `--explain` adds, for people.
+    /// What `--explain` adds for people.
+    explanation: Option<Explanation>,
     #[serde(skip)]
-    explanation: String,
+    certificate: Option<std::result::Result<Certificate, NoCertificate>>,
 }
 
 /// Checks every file; exits by the worst.
 pub(super) fn check(args: &CheckArgs) -> Result<Exit> {
     let model = catalog::model(&args.consistency)?;
+    if let Some(exit) = witness::verify(args, &args.files, model)? {
+        return Ok(exit);
+    }
     let mut worst = Exit::Pass;
     for file in &args.files {
         let exit = match check_file(file, model, args) {
-            Ok(report) => {
+            Ok(mut report) => {
                 output::print(&if args.json {
                     json(&report)
                 } else {
                     prose(&report, args.explain)
                 });
-                exit(report.verdict)
+                let certificate = report.certificate.take();
+                let exit = exit(report.verdict);
+                exit.worst(args.witness.write(file, &report.about(), certificate)?)
             }
             // One bad file does not keep the others from being judged.
             Err(failure) => {
@@ -110,7 +124,18 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit> {
     Ok(worst)
 }
 
-fn exit(verdict: ClaimVerdict) -> Exit {
+impl FileReport {
+    fn about(&self) -> About<'_> {
+        About {
+            format: self.format,
+            model: self.model,
+            // What holds against some reads holds against all together, and only modes with a name can be named.
+            read_mode: self.read_mode.as_deref().filter(|mode| *mode != NAMELESS),
+        }
+    }
+}
+
+pub(super) fn exit(verdict: ClaimVerdict) -> Exit {
     match verdict {
         ClaimVerdict::Valid => Exit::Pass,
         ClaimVerdict::Invalid => Exit::Violation,
@@ -120,10 +145,8 @@ fn exit(verdict: ClaimVerdict) -> Exit {
 
 fn check_file(file: &Path, consistency: Consistency, args: &CheckArgs) -> Result<FileReport> {
     let started = Instant::now();
-    // The folder of a run stands for its history, as it does for `report`.
-    let in_run = file.join("history.jsonl");
-    let path = if file.is_dir() { &in_run } else { file };
-    let read = codec::read_file(path, args.format).map_err(|error| Failure::Input(error.to_string()))?;
+    let read = codec::read_file(&history_of(file), args.format)
+        .map_err(|error| Failure::Input(error.to_string()))?;
     let parse_ms = started.elapsed().as_secs_f64() * 1e3;
     for warning in &read.warnings {
         output::note(&format!("note: {}: {warning}", file.display()));
@@ -153,11 +176,30 @@ fn check_file(file: &Path, consistency: Consistency, args: &CheckArgs) -> Result
         check_ms,
         counterexample: judged.counterexample,
         explanation: judged.explanation,
+        certificate: judged.certificate,
         read_mode: judged.read_mode,
     })
 }
 
+/// The file of a history. The folder of a run stands for its own, as it does for `report`.
+pub(super) fn history_of(file: &Path) -> PathBuf {
+    match file.is_dir() {
+        true => file.join("history.jsonl"),
+        false => file.to_owned(),
+    }
+}
+
 impl CheckArgs {
+    /// The format asked for.
+    pub(super) fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    /// Whether output is for programs.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// What the check of one file may cost.
     pub(super) fn options(&self) -> Options {
         Options {
@@ -204,7 +246,9 @@ pub(super) struct Judged {
     pub(super) verdict: ClaimVerdict,
     pub(super) reason: String,
     pub(super) counterexample: Option<Counterexample>,
-    pub(super) explanation: String,
+    pub(super) explanation: Option<Explanation>,
+    /// What shows the verdict, where a witness is wanted.
+    pub(super) certificate: Option<std::result::Result<Certificate, NoCertificate>>,
 }
 
 /// Judges a history of registers, whatever its read modes.
@@ -220,18 +264,24 @@ pub(super) fn judged(
         verdict: ClaimVerdict::Unknown,
         reason: "there is no op to judge".to_owned(),
         counterexample: None,
-        explanation: String::new(),
+        explanation: None,
+        certificate: None,
     };
     if history.ops.is_empty() {
         return judged;
     }
     let checked = check_consistency(history, consistency, &args.options());
     let found = checked.counterexample();
+    // Of several modes the reads of all together show it, once those of each have.
+    let is_last = found.is_some() || mode == args.read_mode();
+    let certificate =
+        (args.witness.is_wanted() && is_last).then(|| certify(history, &checked, &args.options()));
     Judged {
+        certificate,
         verdict: judge::claim_verdict(&checked),
         reason: judge::reason(&checked, history),
         counterexample: found.map(|found| judge::counterexample(found, mode.unwrap_or(""), consistency)),
-        explanation: check_calls::explain_registers(&checked),
+        explanation: found.map(|found| Explanation::of_registers(history, found)),
         ..judged
     }
 }
@@ -272,7 +322,8 @@ fn judge_file(history: &History, file: &Path, model: Consistency, args: &CheckAr
             verdict: ClaimVerdict::Valid,
             reason: format!("held over {ops} ops for each of the read modes {names}"),
             counterexample: None,
-            explanation: String::new(),
+            explanation: None,
+            certificate: None,
         });
     }
     let mut whole = judged(history, None, model, args);
@@ -294,12 +345,12 @@ fn parts(history: &History) -> impl Iterator<Item = (String, History)> + '_ {
     let nameless = history.ops.iter().any(is_nameless);
     let rest = nameless.then(|| {
         let part = history.filter(|op| op.action != Action::Read || op.read_mode.is_none());
-        ("reads of no mode".to_owned(), part)
+        (NAMELESS.to_owned(), part)
     });
     named.chain(rest)
 }
 
-fn of_mode(history: &History, mode: &str, file: &Path) -> Result<History> {
+pub(super) fn of_mode(history: &History, mode: &str, file: &Path) -> Result<History> {
     let found = history.read_modes.iter().position(|name| name == mode);
     let index = found.ok_or_else(|| {
         let what = format!("read mode of {}", file.display());
@@ -333,8 +384,8 @@ fn prose(report: &FileReport, explain: bool) -> String {
             text.push('\n');
             text.push_str(&output::counterexample(example, output::width()));
             text.push('\n');
-            if explain {
-                text.push_str(&report.explanation);
+            if let Some(explanation) = report.explanation.as_ref().filter(|_| explain) {
+                text.push_str(&explanation.prose());
             }
         }
         None => text.push_str(&format!("  {reason}\n")),

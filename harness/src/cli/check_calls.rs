@@ -3,20 +3,17 @@
 
 use std::path::Path;
 
-use splitbrain_checker::call::{Call, Calls, Datum};
+use splitbrain_checker::call::{Calls, Datum};
 use splitbrain_checker::codec::{Imported, to_registers};
 use splitbrain_checker::consistency::Consistency;
-use splitbrain_checker::history::{Action, DataModel, Op, Outcome, Parsed};
-use splitbrain_checker::linearizable::Verdict;
+use splitbrain_checker::history::{Action, DataModel, History, Op, Outcome, Parsed};
 use splitbrain_checker::model::{BadCall, BuiltIn, CallVerdict, CallsCounterexample, check_calls};
 use splitbrain_reports::results::{ClaimVerdict, Counterexample, CounterexampleOp};
 
 use super::check::{CheckArgs, Judged, judged};
+use super::explanation::Explanation;
 use crate::failure::{Failure, Result};
 use crate::output;
-
-/// So many ops are shown of the end of an order that came to nothing.
-const ORDER_SHOWN: usize = 6;
 
 /// The model of a native history: that of its header, or the other kind of register if it suits.
 pub(super) fn native_model(parsed: &Parsed, asked: Option<BuiltIn>, file: &Path) -> Result<BuiltIn> {
@@ -67,11 +64,7 @@ pub(super) fn judge(
             file.display()
         ));
     }
-    let is_register = matches!(model, BuiltIn::Register | BuiltIn::CasRegister);
-    let has_cas = calls.calls.iter().any(|call| &*call.f == "cas");
-    if let Some(history) =
-        to_registers(calls).filter(|_| is_register && !(has_cas && model == BuiltIn::Register))
-    {
+    if let Some(history) = registers(calls, model) {
         return Ok((model, judged(&history, None, consistency, args)));
     }
     if consistency != Consistency::Linearizable {
@@ -81,10 +74,23 @@ pub(super) fn judge(
         )));
     }
     let report = check_calls(calls, model, &args.options()).map_err(|bad| bad_call(read, file, &bad))?;
-    Ok((model, of_calls(calls, &report.verdict, report.objects)))
+    let mut judged = of_calls(calls, &report.verdict, report.objects);
+    if args.witness.is_wanted() {
+        let certificate = model.certificate(calls, &report.verdict);
+        judged.certificate = certificate.map_err(|bad| bad_call(read, file, &bad))?.map(Ok);
+    }
+    Ok((model, judged))
 }
 
-fn bad_call(read: &Imported, file: &Path, bad: &BadCall) -> Failure {
+/// The calls as registers of integers, where `model` is one of registers and they are such: then they are checked, and
+/// certificates are verified, as those.
+pub(super) fn registers(calls: &Calls, model: BuiltIn) -> Option<History> {
+    let is_register = matches!(model, BuiltIn::Register | BuiltIn::CasRegister);
+    let has_cas = calls.calls.iter().any(|call| &*call.f == "cas");
+    to_registers(calls).filter(|_| is_register && !(has_cas && model == BuiltIn::Register))
+}
+
+pub(super) fn bad_call(read: &Imported, file: &Path, bad: &BadCall) -> Failure {
     let line = read.line_of(bad.event).unwrap_or(0);
     Failure::Input(format!("{}:{line}: {bad}", file.display()))
 }
@@ -103,7 +109,8 @@ fn of_calls(calls: &Calls, verdict: &CallVerdict, objects: usize) -> Judged {
                 verdict: ClaimVerdict::Invalid,
                 reason: found.reason.clone(),
                 counterexample: Some(counterexample(calls, found)),
-                explanation: explain(calls, found),
+                explanation: Some(Explanation::of_calls(calls, found)),
+                certificate: None,
             };
         }
         CallVerdict::Unknown {
@@ -127,7 +134,8 @@ fn of_calls(calls: &Calls, verdict: &CallVerdict, objects: usize) -> Judged {
         verdict,
         reason,
         counterexample: None,
-        explanation: String::new(),
+        explanation: None,
+        certificate: None,
     }
 }
 
@@ -164,57 +172,4 @@ fn counterexample(calls: &Calls, found: &CallsCounterexample) -> Counterexample 
         reason: found.reason.clone(),
         ops: found.calls.iter().map(op).collect(),
     }
-}
-
-/// The orders that came to nothing.
-fn explain(calls: &Calls, found: &CallsCounterexample) -> String {
-    let shown = |at: &u32| {
-        let call: &Call = &calls.calls[*at as usize];
-        format!("process {}'s {call}", call.process)
-    };
-    let mut text =
-        String::from("Orders of the ops that explain all that had returned before, and where they end:\n");
-    for dead in &found.dead {
-        let last = &dead.order[dead.order.len().saturating_sub(ORDER_SHOWN)..];
-        let before = if last.len() < dead.order.len() {
-            "..., "
-        } else {
-            ""
-        };
-        let order: Vec<String> = last.iter().map(shown).collect();
-        text.push_str(&format!("  {} after {before}{}\n", dead.state, order.join(", ")));
-    }
-    text.push_str(match (found.minimal, found.verified) {
-        (true, true) => "A second algorithm agrees on the ops above, and none of them can be left out.\n",
-        (false, true) => {
-            "A second algorithm agrees on the ops above; there was no time to leave out all that can be.\n"
-        }
-        (_, false) => "A second algorithm did not come to an end on the ops above.\n",
-    });
-    text
-}
-
-/// Who agrees on a counterexample of registers.
-pub(super) fn explain_registers(verdict: &Verdict) -> String {
-    let Some(found) = verdict.counterexample() else {
-        return String::new();
-    };
-    let by: Vec<&str> = found
-        .verified_by
-        .iter()
-        .map(|algorithm| algorithm.name())
-        .collect();
-    let agreed = match by.is_empty() {
-        true => String::new(),
-        false => format!(
-            " Looked at on their own, these ops are rejected by: {}.",
-            by.join(", ")
-        ),
-    };
-    let minimal = if found.minimal {
-        "None of the ops above can be left out."
-    } else {
-        "There was no time to leave out all that can be."
-    };
-    format!("It is a {}. {minimal}{agreed}\n", found.class)
 }

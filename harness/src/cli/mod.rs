@@ -3,9 +3,11 @@
 mod check;
 mod check_calls;
 mod doctor;
+mod explanation;
 mod list;
 mod options;
 mod report;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,0 +1,466 @@
+//! Certificates: those of the checkers are accepted, and nothing that was tampered with is, unless brute force finds
+//! that it is right all the same.
+
+use super::brute_force;
+use super::cases;
+use super::generate::{Choices, Shape, linearizable, spoil, wild};
+use super::models::{brute, sample};
+use super::show;
+use crate::call::{Call, Calls, Datum};
+use crate::certificate::{
+    Certificate, Counted, Cycle, Happened, Linearization, Proof, Relation, Step, certify, verify_registers,
+};
+use crate::counterexample::{Counterexample, Weakening};
+use crate::history::{History, Key, Op, OpIndex, Outcome};
+use crate::linearizable::{Options, check_linearizable};
+use crate::model::{BuiltIn, CallVerdict, check_calls};
+
+/// So many changes are made to each certificate.
+const CHANGES: u64 = 12;
+
+fn history(choices: &mut Choices, seed: u64) -> History {
+    let shape = Shape::any(choices);
+    let mut history = match seed % 4 {
+        0 => linearizable(choices, shape),
+        3 => wild(choices, shape),
+        _ => {
+            let mut history = linearizable(choices, shape);
+            spoil(choices, &mut history);
+            history
+        }
+    };
+    if choices.percent(30) {
+        for op in history.ops.iter_mut().skip(1).step_by(2) {
+            op.key = Key(4);
+        }
+    }
+    if choices.percent(30) {
+        // As a part of a longer history, whose indices certificates go by.
+        history.origin = (0..history.ops.len() as u32)
+            .map(|at| OpIndex(3 * at + 5))
+            .collect();
+    }
+    history
+}
+
+fn holds(history: &History) -> bool {
+    [0, 4].iter().all(|key| {
+        let part = history.filter(|op| op.key == Key(*key));
+        brute_force::is_linearizable(&part.ops)
+    })
+}
+
+#[test]
+fn certificates_about_registers_are_accepted_unless_they_are_changed() {
+    let mut tally = Tally::default();
+    let total = cases(60_000);
+    for seed in 0..total {
+        let mut choices = Choices::new(seed + (1 << 45));
+        let history = history(&mut choices, seed);
+        let verdict = check_linearizable(&history, &Options::default()).verdict;
+        let certificate = certify(&history, &verdict, &Options::default())
+            .unwrap_or_else(|none| panic!("seed {seed}: {none}: {}", show(&history)));
+        let verified = verify_registers(&history, &certificate);
+        assert_eq!(verified, Ok(()), "seed {seed}: {certificate:?}{}", show(&history));
+        let is_valid = matches!(certificate, Certificate::Valid { .. });
+        let expected = holds(&history);
+        assert_eq!(is_valid, expected, "seed {seed}: {}", show(&history));
+        tally.count(&certificate);
+        let impossible = |c: &&Counterexample| matches!(c.proof, Some(Proof::ImpossibleAnswer { .. }));
+        if let Some(found) = verdict.counterexample().filter(|c| !impossible(c)) {
+            // The ops of a counterexample are a proof of their own, whether or not there is a shorter one. Of an
+            // impossible answer they lack the write, which the rules for parts would ask for.
+            let part = as_part(found);
+            let verified = verify_registers(&history, &part);
+            assert_eq!(verified, Ok(()), "seed {seed}: {part:?}{}", show(&history));
+        }
+        if let Certificate::Invalid { .. } = &certificate {
+            let forged = forged_order(&mut choices, &history);
+            assert!(
+                verify_registers(&history, &forged).is_err(),
+                "seed {seed}: {forged:?}"
+            );
+        }
+        for _ in 0..CHANGES {
+            let (changed, other) = change(&mut choices, &certificate, &history);
+            let holds = if other == history { expected } else { holds(&other) };
+            tally.changes += 1;
+            if verify_registers(&other, &changed).is_ok() {
+                let is_valid = matches!(changed, Certificate::Valid { .. });
+                assert_eq!(is_valid, holds, "seed {seed}: {changed:?}{}", show(&other));
+            } else {
+                tally.refused += 1;
+            }
+        }
+    }
+    tally.assert_fair(total);
+}
+
+/// The ops of each key in the order of some moments of their intervals.
+fn forged_order(choices: &mut Choices, history: &History) -> Certificate {
+    let demands = |op: &Op| op.outcome != Outcome::Fail || op.observed.is_some();
+    let mut moments: Vec<(u64, usize)> = (history.ops.iter().enumerate().filter(|(_, op)| demands(op)))
+        .map(|(at, op)| {
+            let end = op.completed_ns.unwrap_or(op.invoked_ns + 9).max(op.invoked_ns);
+            (op.invoked_ns + choices.below(end - op.invoked_ns + 1), at)
+        })
+        .collect();
+    moments.sort_unstable();
+    let mut linearizations = Vec::new();
+    for key in [Key(0), Key(4)] {
+        let of_key = |(_, at): &&(u64, usize)| history.ops[*at].key == key;
+        if moments.iter().any(|moment| of_key(&moment)) {
+            linearizations.push(Linearization {
+                object: Some(key.to_string()),
+                order: moments
+                    .iter()
+                    .filter(of_key)
+                    .map(|(_, at)| history.index_of(*at).0)
+                    .collect(),
+            });
+        }
+    }
+    Certificate::Valid { linearizations }
+}
+
+fn as_part(found: &Counterexample) -> Certificate {
+    let counted = found.ops.iter().map(|evidence| Counted {
+        op: evidence.index.0,
+        weakened: evidence.weakened,
+    });
+    Certificate::Invalid {
+        object: Some(found.key.to_string()),
+        proof: Proof::SubHistory {
+            ops: counted.collect(),
+        },
+    }
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    valid: u64,
+    cycles: u64,
+    answers: u64,
+    parts: u64,
+    changes: u64,
+    refused: u64,
+}
+
+impl Tally {
+    fn count(&mut self, certificate: &Certificate) {
+        *(match certificate {
+            Certificate::Valid { .. } => &mut self.valid,
+            Certificate::Invalid { proof, .. } => match proof {
+                Proof::Cycle(_) => &mut self.cycles,
+                Proof::SubHistory { .. } => &mut self.parts,
+                Proof::UnwrittenValue { .. } | Proof::ImpossibleAnswer { .. } => &mut self.answers,
+            },
+        }) += 1;
+    }
+
+    fn assert_fair(&self, total: u64) {
+        let few = [self.cycles, self.answers, self.parts]
+            .iter()
+            .any(|n| n * 200 < total);
+        assert!(!few && self.valid * 5 > total, "too few of a kind: {self:?}");
+        // Many a change leaves a certificate right, and is then accepted rightly.
+        assert!(
+            self.refused * 2 > self.changes,
+            "too few changes are refused: {self:?}"
+        );
+    }
+}
+
+/// One change to a certificate, or to what it is about.
+fn change(choices: &mut Choices, certificate: &Certificate, history: &History) -> (Certificate, History) {
+    let (mut changed, mut other) = (certificate.clone(), history.clone());
+    if choices.percent(25) {
+        spoil(choices, &mut other);
+        return (changed, other);
+    }
+    let any = |choices: &mut Choices| {
+        let at = choices.below(history.ops.len() as u64 + 1) as usize;
+        history.index_of(at).0
+    };
+    match &mut changed {
+        Certificate::Valid { linearizations } => {
+            let one = choices.below(linearizations.len().max(1) as u64) as usize;
+            let op = any(choices);
+            if let Some(one) = linearizations.get_mut(one) {
+                change_order(choices, &mut one.order, op);
+            }
+            if choices.percent(5) {
+                linearizations.pop();
+            }
+        }
+        Certificate::Invalid { object, proof } => {
+            if choices.percent(5) {
+                *object =
+                    [None, Some("0".to_owned()), Some("4".to_owned())][choices.below(3) as usize].clone();
+            }
+            change_proof(choices, proof, any);
+        }
+    }
+    (changed, other)
+}
+
+/// Swaps two, drops one, doubles one or puts in another.
+fn change_order(choices: &mut Choices, order: &mut Vec<u32>, other: u32) {
+    let at = choices.below(order.len().max(1) as u64) as usize;
+    let to = choices.below(order.len().max(1) as u64) as usize;
+    match choices.below(4) {
+        _ if order.is_empty() => order.push(other),
+        0 => order.swap(at, to),
+        1 => drop(order.remove(at)),
+        2 => order.insert(to, order[at]),
+        _ => order[at] = other,
+    }
+}
+
+fn change_proof(choices: &mut Choices, proof: &mut Proof, any: impl Fn(&mut Choices) -> u32) {
+    let pick = |choices: &mut Choices, len: usize| choices.below(len.max(1) as u64) as usize;
+    match proof {
+        Proof::UnwrittenValue { op, happened } => {
+            *op = any(choices);
+            change_happened(choices, happened, &any);
+        }
+        Proof::ImpossibleAnswer { op } => *op = any(choices),
+        Proof::Cycle(Cycle {
+            happened,
+            steps,
+            cycle,
+        }) => {
+            let at = pick(choices, steps.len());
+            match choices.below(8) {
+                0 => change_happened(choices, happened, &any),
+                1 => steps[at].before = any(choices),
+                2 => steps[at].after = any(choices),
+                3 => {
+                    use Relation::{ReadWrite, RealTime, Session, WriteRead, WriteWrite};
+                    let all = [ReadWrite, RealTime, Session, WriteRead, WriteWrite];
+                    steps[at].relation = all[choices.below(5) as usize];
+                }
+                4 => drop(steps.remove(at)),
+                5 => {
+                    let other = choices.below(steps.len() as u64) as u32;
+                    change_order(choices, &mut steps[at].because, other);
+                }
+                6 => {
+                    let other = choices.below(steps.len() as u64) as u32;
+                    change_order(choices, cycle, other);
+                }
+                _ => {
+                    // A forged edge, and the cycle that it would close.
+                    let (before, after) = (any(choices), any(choices));
+                    let number = steps.len() as u32;
+                    let relation = [Relation::RealTime, Relation::WriteRead, Relation::ReadWrite];
+                    for (before, after) in [(before, after), (after, before)] {
+                        steps.push(Step {
+                            before,
+                            after,
+                            relation: relation[choices.below(3) as usize],
+                            because: Vec::new(),
+                        });
+                    }
+                    *cycle = vec![number, number + 1];
+                }
+            }
+        }
+        Proof::SubHistory { ops } => {
+            let at = pick(choices, ops.len());
+            match choices.below(5) {
+                0 => drop(ops.remove(at)),
+                1 => ops.push(ops[at]),
+                2 => ops[at].op = any(choices),
+                3 => {
+                    let all = [
+                        None,
+                        Some(Weakening::AsWrite),
+                        Some(Weakening::Pending),
+                        Some(Weakening::AsPendingWrite),
+                    ];
+                    ops[at].weakened = all[choices.below(4) as usize];
+                }
+                _ => ops.insert(
+                    at,
+                    Counted {
+                        op: any(choices),
+                        weakened: None,
+                    },
+                ),
+            }
+        }
+    }
+}
+
+fn change_happened(choices: &mut Choices, happened: &mut Vec<Happened>, any: &impl Fn(&mut Choices) -> u32) {
+    if choices.percent(50) && !happened.is_empty() {
+        happened.remove(0);
+    } else {
+        happened.push(Happened {
+            op: any(choices),
+            seen_by: any(choices),
+        });
+    }
+}
+
+#[test]
+fn certificates_about_calls_are_accepted_unless_they_are_changed() {
+    for (number, model) in (0..).zip(BuiltIn::ALL) {
+        let (mut valid, mut invalid, mut changes, mut refused) = (0_u64, 0_u64, 0_u64, 0_u64);
+        for seed in 0..cases(3_000) {
+            let mut choices = Choices::new(seed + (number << 40) + (1 << 51));
+            let spoiled = choices.percent(60);
+            let calls = sample(&mut choices, *model, spoiled);
+            let all: Vec<&Call> = calls.calls.iter().collect();
+            let expected = brute(*model, &all);
+            let report = check_calls(&calls, *model, &Options::default()).expect("they are the model's");
+            assert!(!matches!(
+                report.verdict,
+                CallVerdict::Unknown { .. } | CallVerdict::Disagreement(_)
+            ));
+            let certificate = model
+                .certificate(&calls, &report.verdict)
+                .expect("they are the model's");
+            let certificate = certificate.expect("there is a verdict");
+            let verify = |certificate: &Certificate| {
+                model
+                    .verify_certificate(&calls, certificate)
+                    .expect("they are the model's")
+            };
+            let about = || format!("{model}, seed {seed}: {certificate:?}{calls:#?}");
+            assert_eq!(verify(&certificate), Ok(()), "{}", about());
+            let is_valid = matches!(certificate, Certificate::Valid { .. });
+            assert_eq!(is_valid, expected, "{}", about());
+            *(if is_valid { &mut valid } else { &mut invalid }) += 1;
+            if let Certificate::Valid { linearizations } = &certificate {
+                for _ in 0..CHANGES {
+                    let forged = forged_part(&mut choices, linearizations, calls.calls.len());
+                    assert!(verify(&forged).is_err(), "{forged:?}; {}", about());
+                }
+            }
+            for _ in 0..CHANGES {
+                let mut changed = certificate.clone();
+                let any = |choices: &mut Choices| choices.below(calls.calls.len() as u64 + 1) as u32;
+                match &mut changed {
+                    Certificate::Valid { linearizations } => {
+                        let op = any(&mut choices);
+                        let Some(Linearization { order, .. }) = linearizations.first_mut() else {
+                            continue;
+                        };
+                        change_order(&mut choices, order, op);
+                    }
+                    Certificate::Invalid { proof, .. } => change_proof(&mut choices, proof, any),
+                }
+                changes += 1;
+                // Whatever is accepted has the right verdict.
+                if verify(&changed).is_err() {
+                    refused += 1;
+                    continue;
+                }
+                let is_valid = matches!(changed, Certificate::Valid { .. });
+                assert_eq!(is_valid, expected, "changed to {changed:?}; {}", about());
+            }
+        }
+        assert!(
+            valid > 200 && invalid > 100,
+            "{model}: {valid} valid, {invalid} invalid"
+        );
+        assert!(
+            refused * 3 > changes,
+            "{model}: {refused} of {changes} changes refused"
+        );
+    }
+}
+
+/// Some calls of one object of a linearizable history, that are said to have no linearization.
+fn forged_part(choices: &mut Choices, linearizations: &[Linearization], calls: usize) -> Certificate {
+    let of = linearizations.get(choices.below(linearizations.len().max(1) as u64) as usize);
+    let order = of.map_or(&[][..], |of| &of.order);
+    let keep = 40 + choices.below(60);
+    let ops = (0..calls as u32).filter_map(|op| {
+        let weakened = choices.percent(5).then_some(Weakening::Pending);
+        let is_kept = order.contains(&op) && choices.percent(keep);
+        is_kept.then_some(Counted { op, weakened })
+    });
+    Certificate::Invalid {
+        object: of.and_then(|of| of.object.clone()),
+        proof: Proof::SubHistory { ops: ops.collect() },
+    }
+}
+
+/// The rules of the validator are what stands between a part and the whole, so it is held against brute force on parts
+/// that nobody found, but chance put together.
+#[test]
+fn no_part_of_a_linearizable_history_is_accepted() {
+    let (mut wrong, mut right) = (0_u64, 0_u64);
+    for seed in 0..cases(60_000) {
+        let mut choices = Choices::new(seed + (1 << 46));
+        let mut history = history(&mut choices, 1 + seed % 3);
+        history.origin.clear();
+        for op in &mut history.ops {
+            op.key = Key(0);
+        }
+        let ops = (0..history.ops.len() as u32).filter_map(|op| {
+            let all = [None, Some(Weakening::AsWrite), Some(Weakening::Pending)];
+            let weakened = all[choices.below(30).min(2) as usize].filter(|_| choices.percent(20));
+            choices.percent(70).then_some(Counted { op, weakened })
+        });
+        let certificate = Certificate::Invalid {
+            object: Some("0".to_owned()),
+            proof: Proof::SubHistory { ops: ops.collect() },
+        };
+        if verify_registers(&history, &certificate).is_ok() {
+            right += 1;
+            assert!(
+                !brute_force::is_linearizable(&history.ops),
+                "seed {seed}: {certificate:?}{}",
+                show(&history)
+            );
+        } else {
+            wrong += 1;
+        }
+    }
+    assert!(
+        right > 1_000 && wrong > right,
+        "{right} accepted, {wrong} refused"
+    );
+}
+
+/// Where nobody knows what was taken out of a queue, it may be in more states than are followed: then the certificate is
+/// not called wrong.
+#[test]
+fn an_order_with_too_many_states_is_not_decided() {
+    let call = |f: &str, argument: i64, outcome| Call {
+        process: Datum::Int(argument),
+        f: f.into(),
+        key: None,
+        argument: if f == "enqueue" {
+            Datum::Int(argument)
+        } else {
+            Datum::Nil
+        },
+        answer: None,
+        outcome,
+        invoked_ns: 0,
+        completed_ns: (outcome == Outcome::Ok).then_some(9),
+        error: None,
+        events: (0, None),
+    };
+    let enqueues = (0..16).map(|value| call("enqueue", value, Outcome::Ok));
+    let dequeues = (16..24).map(|process| call("dequeue", process, Outcome::Info));
+    let calls = Calls {
+        calls: enqueues.chain(dequeues).collect(),
+        ..Calls::default()
+    };
+    let verify = |ops: u32| {
+        let order = (0..ops).collect();
+        let linearizations = vec![Linearization { object: None, order }];
+        BuiltIn::Queue.verify_certificate(&calls, &Certificate::Valid { linearizations })
+    };
+    assert_eq!(verify(16 + 4).expect("they are the model's"), Ok(()));
+    let undecided = verify(16 + 8)
+        .expect("they are the model's")
+        .expect_err("16 over 8 is 12870");
+    assert!(undecided.is_undecided(), "{undecided}");
+}
