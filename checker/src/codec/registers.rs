@@ -19,7 +19,8 @@ pub fn to_registers(calls: &Calls) -> Option<History> {
     })
 }
 
-fn op(call: &Call, failed_cas_answers: bool) -> Option<Op> {
+/// The op of a register that a call is, if it is one.
+pub(super) fn op(call: &Call, failed_cas_answers: bool) -> Option<Op> {
     let int = |value: &Datum| value.as_int().map(Value);
     let action = match &*call.f {
         "read" | "r" => Action::Read,
