@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use splitbrain_checker::call::{Calls, Datum};
 use splitbrain_checker::codec::{
-    Content, Format, Imported, export_calls, read_bytes, read_file, to_registers,
+    Content, Format, Imported, export_calls, read_bytes, read_file, read_from, to_registers,
 };
 use splitbrain_checker::history::Outcome;
 use splitbrain_checker::linearizable::{Options, check_linearizable};
@@ -200,6 +200,36 @@ fn a_file_that_is_cut_off_is_used_as_far_as_it_goes() {
     }
     let cut = read(log, Format::KnossosLog).expect("one event is whole");
     assert_eq!(cut.warnings.len(), 1);
+}
+
+/// Gives a few bytes at a time, as a pipe may.
+struct Trickle<'a>(&'a [u8]);
+
+impl std::io::Read for Trickle<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let some = self.0.len().min(into.len()).min(1000);
+        into[..some].copy_from_slice(&self.0[..some]);
+        self.0 = &self.0[some..];
+        Ok(some)
+    }
+}
+
+/// Wherever the windows fall through which a file is read.
+#[test]
+fn a_long_file_is_read_as_a_short_one() {
+    let op = "{:type :invoke, :process 1, :f :write, :value [\"\\ud83d\\ude00 é\" #{:a} 12N], :time 5} ; a comment\n\
+              {:type :ok, :process 1, :f :write, :value nil, :time 5}\n";
+    for blanks in 0..200 {
+        let text = format!("{}{}", " ".repeat(blanks), op.repeat(600));
+        let read =
+            read_from(Trickle(text.as_bytes()), Some(Format::JepsenEdn), "h").expect("it is a history");
+        let Content::Calls(calls) = read.content else {
+            panic!("these are calls");
+        };
+        assert_eq!(calls.calls.len(), 600);
+        assert_eq!(calls.calls[599].argument, calls.calls[0].argument);
+        assert_eq!(read.warnings, []);
+    }
 }
 
 fn exported(calls: &Calls, format: Format) -> String {

@@ -8,6 +8,9 @@ use super::{Collector, is_blank};
 use crate::call::{CallEvent, Datum, short};
 use crate::history::{Outcome, Problem};
 
+/// What is wrong so close to the end of a window may be right with more of it: the length of an escape, `\\ud83d`.
+const ESCAPE_BYTES: usize = 8;
+
 /// Reads maps one after the other, or in one vector or list.
 pub(super) fn read_edn(
     source: &mut Source<impl Read>,
@@ -59,6 +62,7 @@ fn enter(source: &mut Source<impl Read>) -> Result<Option<char>, (u64, Problem)>
                 return Ok(close);
             }
             Err(error) if error.is_unfinished && !source.is_ended() => {}
+            Err(error) if error.at + ESCAPE_BYTES > source.rest().len() && !source.is_ended() => {}
             Err(error) => return Err(syntax(source.line_of(error.at), error.message)),
         }
         source.fill()?;
@@ -89,6 +93,8 @@ fn next(source: &Source<impl Read>, close: Option<char>) -> Next {
         Ok(Some(value)) => Next::Op(value, end),
         Ok(None) => Next::End(end),
         Err(error) if error.is_unfinished => Next::Unfinished,
+        // So is a colon, or the beginning of an escape.
+        Err(error) if error.at + ESCAPE_BYTES > source.rest().len() && !source.is_ended() => Next::Unfinished,
         Err(error) => Next::Broken(error),
     }
 }

@@ -197,7 +197,11 @@ fn written(calls: Calls) {
     }
     let mut written = Vec::new();
     export(&Content::Calls(calls.clone()), Format::JepsenEdn, &mut written).expect("memory takes all");
-    let read = read_bytes(&written, Format::JepsenEdn, "w").expect("what was written is a history");
+    let read = read_bytes(&written, Format::JepsenEdn, "w").unwrap_or_else(|error| {
+        let text = String::from_utf8_lossy(&written);
+        let line = text.lines().nth(error.line.saturating_sub(1) as usize);
+        panic!("what was written is no history: {error}: {line:?}")
+    });
     let Content::Calls(back) = read.content else {
         panic!("EDN gives calls");
     };
