@@ -16,6 +16,7 @@ pub fn to_registers(calls: &Calls) -> Option<History> {
         origin: Vec::<OpIndex>::new(),
         read_modes: Vec::new(),
         nodes: Vec::new(),
+        is_untimed: !calls.has_times,
     })
 }
 

@@ -6,6 +6,7 @@ mod doctor;
 mod list;
 mod options;
 mod report;
+mod visualise;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
