@@ -91,3 +91,79 @@ fn held(history: &History, order: &[u32]) -> Option<Value> {
     };
     order.iter().rev().find_map(written)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{OrdersEnd, held, register_orders};
+    use crate::history::{Action, History, Op, Outcome, Value};
+    use crate::linearizable::{Options, check_linearizable};
+    use crate::lower::split;
+    use crate::testing::cases;
+    use crate::testing::generate::{Choices, Shape, linearizable, wild};
+
+    /// What the op demands of the register before it, if anything.
+    fn seen(op: &Op) -> Option<Option<Value>> {
+        match (op.action, op.outcome) {
+            (Action::Cas { from, .. }, Outcome::Ok | Outcome::Info) => Some(Some(from)),
+            (Action::Write { .. }, _) => None,
+            _ => op.observed,
+        }
+    }
+
+    /// Whether the order keeps to real time, and each op answers as a register does: by the letter, without the search.
+    fn is_legal(history: &History, order: &[u32]) -> bool {
+        let op = |at: usize| &history.ops[order[at] as usize];
+        (0..order.len()).all(|at| {
+            let in_time = (0..at).all(|before| op(at).end_ns() >= op(before).invoked_ns);
+            let held = held(history, &order[..at]);
+            in_time && seen(op(at)).is_none_or(|seen| seen == held)
+        })
+    }
+
+    #[test]
+    fn orders_are_legal_and_as_long_as_they_must_be() {
+        let (mut whole, mut stuck) = (0, 0);
+        for round in 0..cases(4_000) {
+            let mut choices = Choices::new(round);
+            let shape = Shape::any(&mut choices);
+            let history = match round % 2 {
+                0 => linearizable(&mut choices, shape),
+                _ => wild(&mut choices, shape),
+            };
+            let report = check_linearizable(&history, &Options::default());
+            let found = register_orders(&history, &Options::default());
+            assert_eq!(report.keys.len(), found.len());
+            for ((key, found), ops) in report.keys.iter().zip(&found).zip(split(&history)) {
+                for order in &found.orders {
+                    assert!(
+                        is_legal(&history, &order.order),
+                        "{:?} of {history:?}",
+                        order.order
+                    );
+                }
+                let has = |at: u32| found.orders.iter().all(|order| order.order.contains(&at));
+                match found.end {
+                    OrdersEnd::Linearizable => {
+                        assert_eq!(key.linearizable, Ok(true));
+                        assert!(ops.ops.iter().all(|op| op.is_optional() || has(op.op)));
+                        whole += 1;
+                    }
+                    OrdersEnd::Stuck(culprit) => {
+                        assert_eq!(key.linearizable, Ok(false));
+                        let end = history.ops[culprit as usize].end_ns();
+                        let returned = ops
+                            .ops
+                            .iter()
+                            .filter(|op| !op.is_optional() && history.ops[op.op as usize].end_ns() < end);
+                        assert!(returned.into_iter().all(|op| has(op.op)));
+                        assert!(!found.orders.is_empty());
+                        assert!(found.orders.iter().all(|order| !order.order.contains(&culprit)));
+                        stuck += 1;
+                    }
+                    OrdersEnd::Spent(spent) => panic!("{spent}"),
+                }
+            }
+        }
+        assert!(whole > 500 && stuck > 300, "{whole} whole, {stuck} stuck");
+    }
+}

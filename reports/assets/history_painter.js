@@ -113,12 +113,17 @@ class HistoryPainter extends Painter {
 
   dots(layout, points) {
     const c = this.context;
-    const numbered = points.length <= HistoryPainter.MOST_NUMBERS && layout.lane >= 13;
+    const roomy = points.length <= HistoryPainter.MOST_NUMBERS && layout.lane >= 13;
+    const taken = new Map();
     c.textAlign = 'center';
     c.font = this.font.replace('11px', '10px');
     for (const { at, x, y } of points) {
       const text = String(at + 1);
-      const radius = numbered ? Math.max(7, 3 + text.length * 3.2) : 2.5;
+      // A number that would cover the one before it on its track is left out; the table and the tooltip have it.
+      const wide = Math.max(7, 3 + text.length * 3.2);
+      const numbered = roomy && x - wide > (taken.get(y) ?? -Infinity);
+      const radius = numbered ? wide : 2.5;
+      if (numbered) taken.set(y, x + wide);
       c.beginPath();
       if (numbered) c.roundRect(x - radius, y - 7, radius * 2, 14, 7); else c.arc(x, y, radius, 0, 7);
       c.fillStyle = this.colour('paper');

@@ -1,6 +1,9 @@
 'use strict';
 /** The page of a checked history: window, selection, filters and the linearization that is shown. */
 class HistoryView {
+  /** With more processes than this an object is first shown with its ops packed closely. */
+  static MOST_LANES = 30;
+
   constructor(data) {
     HistoryOps.tellTime(data);
     this.data = data;
@@ -52,9 +55,18 @@ class HistoryView {
   /** At first what matters is in view: the counterexample on its object, or everything. */
   begin() {
     const { data, ops, form } = this;
-    if (data.culprits.length === 0) { this.changed(); return; }
+    if (data.culprits.length === 0) {
+      // One that was found in whole is shown with its order from the first op on.
+      const first = this.linearizations.found[0];
+      if (first && ops.count <= 200) this.select(first.rows[0], false);
+      this.changed();
+      return;
+    }
     const object = HistoryOps.object(ops, data.culprits[0]);
     if (data.objects.length > 1) form.elements.object.value = object;
+    this.filter();
+    // Processes that retire with every op of unknown outcome would spread one object over hundreds of lanes.
+    if (ops.lanes.length > HistoryView.MOST_LANES) form.elements.lanes.value = 'object';
     this.filter();
     this.toViolation();
   }

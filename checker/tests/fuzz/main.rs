@@ -17,6 +17,7 @@ use splitbrain_checker::codec::{Content, Format, Imported, export, read_bytes, r
 use splitbrain_checker::history::Problem;
 use splitbrain_checker::linearizable::{Options, Verdict, check_linearizable};
 use splitbrain_checker::model::{BuiltIn, CallVerdict, check_calls};
+use splitbrain_checker::orders::OrdersEnd;
 
 use self::memory::most_held;
 use self::mutate::{Edit, apply};
@@ -176,6 +177,16 @@ fn objects(calls: &Calls) {
             assert_eq!(model.verify_orders(calls, orders), Ok(Ok(())), "{model}");
         }
         assert!(!matches!(report.verdict, CallVerdict::Disagreement(_)), "{model}");
+        let orders = model
+            .find_orders(calls, &options())
+            .expect("the check took the calls");
+        let is_stuck = orders
+            .iter()
+            .any(|found| matches!(found.end, OrdersEnd::Stuck(_)));
+        assert!(
+            !is_stuck || !matches!(report.verdict, CallVerdict::Valid(_)),
+            "{model}"
+        );
         if *model == BuiltIn::CasRegister
             && let Some(history) = to_registers(calls)
         {
