@@ -1,7 +1,7 @@
 'use strict';
 /** The page of a checked history: window, selection, filters and the linearization that is shown. */
 class HistoryView {
-  /** With more processes than this an object is first shown with its ops packed closely. */
+  /** With more lanes than this the ops of each object are packed closely at first. */
   static MOST_LANES = 30;
 
   constructor(data) {
@@ -55,6 +55,11 @@ class HistoryView {
   /** At first what matters is in view: the counterexample on its object, or everything. */
   begin() {
     const { data, ops, form } = this;
+    const spread = () => ops.lanes.length > HistoryView.MOST_LANES;
+    if (spread() && data.objects.length <= HistoryView.MOST_LANES) {
+      form.elements.lanes.value = 'object';
+      this.filter();
+    }
     if (data.culprits.length === 0) {
       // One that was found in whole is shown with its order from the first op on.
       const first = this.linearizations.found[0];
@@ -66,7 +71,7 @@ class HistoryView {
     if (data.objects.length > 1) form.elements.object.value = object;
     this.filter();
     // Processes that retire with every op of unknown outcome would spread one object over hundreds of lanes.
-    if (ops.lanes.length > HistoryView.MOST_LANES) form.elements.lanes.value = 'object';
+    if (spread()) form.elements.lanes.value = 'object';
     this.filter();
     this.toViolation();
   }

@@ -9,25 +9,38 @@ use splitbrain_checker::history::Problem;
 use crate::memory::most_held;
 
 /// Gives `first`, and then `again` for ever, and counts.
-struct Endless<'a> {
-    first: &'a [u8],
-    again: &'a [u8],
+struct Endless {
+    first: Vec<u8>,
+    /// `again`, repeated to a block.
+    block: Vec<u8>,
     given: u64,
 }
 
-impl Read for Endless<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        for place in into.iter_mut() {
-            *place = match self.first.split_first() {
-                Some((byte, rest)) => {
-                    self.first = rest;
-                    *byte
-                }
-                None => self.again[(self.given % self.again.len() as u64) as usize],
-            };
-            self.given += 1;
+impl Endless {
+    fn new(first: &str, again: &str) -> Self {
+        Self {
+            first: first.as_bytes().to_vec(),
+            block: again.as_bytes().repeat(10_000),
+            given: 0,
         }
-        Ok(into.len())
+    }
+}
+
+impl Read for Endless {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let from = if self.first.is_empty() {
+            &self.block
+        } else {
+            &self.first
+        };
+        let some = from.len().min(into.len());
+        into[..some].copy_from_slice(&from[..some]);
+        match self.first.is_empty() {
+            true => self.block.rotate_left(some),
+            false => drop(self.first.drain(..some)),
+        }
+        self.given += some as u64;
+        Ok(some)
     }
 }
 
@@ -61,11 +74,7 @@ fn a_line_without_an_end_is_refused_with_little_memory() {
         (Format::KnossosLog, "", "x"),
         (Format::KnossosLog, log, "1"),
     ] {
-        let mut input = Endless {
-            first: first.as_bytes(),
-            again: again.as_bytes(),
-            given: 0,
-        };
+        let mut input = Endless::new(first, again);
         let (read, held) = most_held(|| read_from(&mut input, Some(format), "h"));
         let what = format!("{format}, {first}{again}...");
         let problem = read.expect_err(&what).problem;
