@@ -137,15 +137,15 @@ pub(super) fn build(report: &CheckReport<'_>, window: &std::ops::Range<usize>) -
         let start = (op.start - origin) as i64;
         push("length", op.end.unwrap_or(op.start).saturating_sub(op.start));
         push("flags", flags(op));
-        push("process", processes.number(&*op.process));
-        push("object", objects.number(&*op.object));
-        push("text", texts.number(&*op.text));
+        push("process", processes.number(&op.process));
+        push("object", objects.number(&op.object));
+        push("text", texts.number(&op.text));
         push(
             "error",
             if op.error.is_empty() {
                 0
             } else {
-                errors.number(&*op.error) + 1
+                errors.number(&op.error) + 1
             },
         );
         let mut push = |name, n: i64| columns.entry(name).or_default().push_signed(n);
