@@ -217,18 +217,32 @@ impl std::io::Read for Trickle<'_> {
 /// Wherever the windows fall through which a file is read.
 #[test]
 fn a_long_file_is_read_as_a_short_one() {
-    let op = "{:type :invoke, :process 1, :f :write, :value [\"\\ud83d\\ude00 é\" #{:a} 12N], :time 5} ; a comment\n\
-              {:type :ok, :process 1, :f :write, :value nil, :time 5}\n";
-    for blanks in 0..200 {
-        let text = format!("{}{}", " ".repeat(blanks), op.repeat(600));
-        let read =
-            read_from(Trickle(text.as_bytes()), Some(Format::JepsenEdn), "h").expect("it is a history");
-        let Content::Calls(calls) = read.content else {
-            panic!("these are calls");
-        };
-        assert_eq!(calls.calls.len(), 600);
-        assert_eq!(calls.calls[599].argument, calls.calls[0].argument);
-        assert_eq!(read.warnings, []);
+    let edn = "{:type :invoke, :process 1, :f :write, :value [\"\\ud83d\\ude00 é\" #{:a} 12N], :time 5} ; a comment\n\
+               {:type :ok, :process 1, :f :write, :value nil, :time 5}\n";
+    let json = "{\"type\":\"invoke\",\"process\":1,\"f\":\"write\",\"value\":[\"\\ud83d\\ude00 é\",-1.5e3,true]},\n\
+                {\"type\":\"ok\",\"process\":1,\"f\":\"write\",\"value\":null},\n";
+    let log = "INFO  jepsen.util - 1\t:invoke\t:write\t[\"\\ud83d\\ude00 é\" 12N]\n\
+               INFO  jepsen.util - 1\t:ok\t:write\tnil\n";
+    for blanks in 0..160 {
+        for (op, format) in [
+            (edn, Format::JepsenEdn),
+            (json, Format::ElleJson),
+            (log, Format::KnossosLog),
+        ] {
+            let ops = op.repeat(700);
+            let text = match format {
+                Format::ElleJson => format!("{}[{}]", " ".repeat(blanks), ops.trim_end_matches(",\n")),
+                _ => format!("{}{ops}", " ".repeat(blanks)),
+            };
+            let read = read_from(Trickle(text.as_bytes()), Some(format), "h").expect("it is a history");
+            assert_eq!(read.warnings, []);
+            assert_eq!(read.line_of(1399), Some(1400), "{format}");
+            let Content::Calls(calls) = read.content else {
+                panic!("these are calls");
+            };
+            assert_eq!(calls.calls.len(), 700);
+            assert_eq!(calls.calls[699].argument, calls.calls[0].argument);
+        }
     }
 }
 
