@@ -1,5 +1,5 @@
 # The two commands of the README, and what helps to work on the project. Each does its own set-up.
-.PHONY: help demo test setup build lint docs bench
+.PHONY: help demo test setup build lint docs bench fuzz
 
 help:
 	@echo 'make demo    Raft and ZAB under the same faults, judged and compared, in about a minute'
@@ -7,6 +7,7 @@ help:
 	@echo 'make build   the splitbrain program: target/release/splitbrain'
 	@echo 'make lint    formatting, clippy and the documentation, as contributions must pass them'
 	@echo 'make bench   the benchmarks'
+	@echo 'make fuzz    everything that reads a history, for ten minutes each (MINUTES=10); see docs/fuzzing.md'
 
 setup:
 	@scripts/setup
@@ -27,3 +28,11 @@ lint: setup
 
 bench: setup
 	cargo bench --workspace --locked
+
+# One after the other, so that each gets the time that it is named for.
+MINUTES ?= 10
+fuzz: setup
+	for target in native jepsen_edn elle_json knossos_log porcupine_kv detected; do \
+		BOLERO_RANDOM_TEST_TIME_MS=$$(($(MINUTES) * 60000)) \
+			cargo test -p splitbrain-checker --test fuzz --locked -- --exact $$target --nocapture || exit 1; \
+	done

@@ -21,6 +21,7 @@
 //! - [`history`]: ops, events, and the native file format.
 //! - [`call`] and [`codec`]: histories of objects of any kind, and the formats of other tools.
 //! - [`model`]: whether such a history is linearizable by a model, one of a dozen by name or one's own.
+//! - [`orders`]: linearizations to be looked at, and the longest partial ones where there is none.
 //! - [`linearizable`]: is each key a linearizable register? By zones where values are unique, in O(n log n); by a
 //!   search with a budget elsewhere. A verdict is `Valid`, `Invalid` with a counterexample, or `Unknown`.
 //! - [`counterexample`]: the few ops that show a violation, what kind it is, and why, in prose.
@@ -47,6 +48,7 @@ mod ledger;
 pub mod linearizable;
 mod lower;
 pub mod model;
+pub mod orders;
 pub mod staleness;
 pub mod summary;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use splitbrain_checker::call::{Calls, Datum};
 use splitbrain_checker::codec::{
-    Content, Format, Imported, export_calls, read_bytes, read_file, to_registers,
+    Content, Format, Imported, export_calls, read_bytes, read_file, read_from, to_registers,
 };
 use splitbrain_checker::history::Outcome;
 use splitbrain_checker::linearizable::{Options, check_linearizable};
@@ -200,6 +200,50 @@ fn a_file_that_is_cut_off_is_used_as_far_as_it_goes() {
     }
     let cut = read(log, Format::KnossosLog).expect("one event is whole");
     assert_eq!(cut.warnings.len(), 1);
+}
+
+/// Gives a few bytes at a time, as a pipe may.
+struct Trickle<'a>(&'a [u8]);
+
+impl std::io::Read for Trickle<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let some = self.0.len().min(into.len()).min(1000);
+        into[..some].copy_from_slice(&self.0[..some]);
+        self.0 = &self.0[some..];
+        Ok(some)
+    }
+}
+
+/// Wherever the windows fall through which a file is read.
+#[test]
+fn a_long_file_is_read_as_a_short_one() {
+    let edn = "{:type :invoke, :process 1, :f :write, :value [\"\\ud83d\\ude00 é\" #{:a} 12N], :time 5} ; a comment\n\
+               {:type :ok, :process 1, :f :write, :value nil, :time 5}\n";
+    let json = "{\"type\":\"invoke\",\"process\":1,\"f\":\"write\",\"value\":[\"\\ud83d\\ude00 é\",-1.5e3,true]},\n\
+                {\"type\":\"ok\",\"process\":1,\"f\":\"write\",\"value\":null},\n";
+    let log = "INFO  jepsen.util - 1\t:invoke\t:write\t[\"\\ud83d\\ude00 é\" 12N]\n\
+               INFO  jepsen.util - 1\t:ok\t:write\tnil\n";
+    for blanks in 0..160 {
+        for (op, format) in [
+            (edn, Format::JepsenEdn),
+            (json, Format::ElleJson),
+            (log, Format::KnossosLog),
+        ] {
+            let ops = op.repeat(700);
+            let text = match format {
+                Format::ElleJson => format!("{}[{}]", " ".repeat(blanks), ops.trim_end_matches(",\n")),
+                _ => format!("{}{ops}", " ".repeat(blanks)),
+            };
+            let read = read_from(Trickle(text.as_bytes()), Some(format), "h").expect("it is a history");
+            assert_eq!(read.warnings, []);
+            assert_eq!(read.line_of(1399), Some(1400), "{format}");
+            let Content::Calls(calls) = read.content else {
+                panic!("these are calls");
+            };
+            assert_eq!(calls.calls.len(), 700);
+            assert_eq!(calls.calls[699].argument, calls.calls[0].argument);
+        }
+    }
 }
 
 fn exported(calls: &Calls, format: Format) -> String {

@@ -122,5 +122,5 @@ const Columns = (() => {
     return low;
   }
 
-  return { ACTIONS, OUTCOMES, unpack, text, optional, named, prose, brief, firstReaching, firstAfter };
+  return { ACTIONS, OUTCOMES, numbers, running, unpack, text, optional, named, prose, brief, firstReaching, firstAfter };
 })();

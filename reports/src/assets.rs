@@ -41,6 +41,32 @@ pub(crate) const SCRIPTS: [&str; 11] = [
     include_str!("../assets/timeline.js"),
 ];
 
+/// The style sheets of the page of a checked history.
+pub(crate) const CHECK_STYLES: [&str; 5] = [
+    include_str!("../assets/tokens.css"),
+    include_str!("../assets/page.css"),
+    include_str!("../assets/timeline.css"),
+    include_str!("../assets/check.css"),
+    include_str!("../assets/print.css"),
+];
+
+/// The scripts of the page of a checked history, each after those that it uses.
+pub(crate) const CHECK_SCRIPTS: [&str; 13] = [
+    include_str!("../assets/reveal.js"),
+    include_str!("../assets/columns.js"),
+    include_str!("../assets/window.js"),
+    include_str!("../assets/draw.js"),
+    include_str!("../assets/details.js"),
+    include_str!("../assets/table.js"),
+    include_str!("../assets/gestures.js"),
+    include_str!("../assets/history_ops.js"),
+    include_str!("../assets/history_lanes.js"),
+    include_str!("../assets/linearizations.js"),
+    include_str!("../assets/history_painter.js"),
+    include_str!("../assets/history_table.js"),
+    include_str!("../assets/history_view.js"),
+];
+
 /// The Content-Security-Policy: nothing may be fetched, and only these scripts and styles may run, by their hash.
 pub(crate) fn policy(scripts: &[&str], styles: &[&str]) -> String {
     format!(
@@ -61,7 +87,13 @@ mod tests {
 
     #[test]
     fn assets_cannot_end_their_own_element() {
-        for asset in STYLES.iter().chain(&COMPARISON_STYLES).chain(&SCRIPTS) {
+        for asset in STYLES
+            .iter()
+            .chain(&COMPARISON_STYLES)
+            .chain(&CHECK_STYLES)
+            .chain(&SCRIPTS)
+            .chain(&CHECK_SCRIPTS)
+        {
             let lower = asset.to_lowercase();
             assert!(!lower.contains("</script") && !lower.contains("</style") && !lower.contains("<!--"));
         }
@@ -69,7 +101,7 @@ mod tests {
 
     #[test]
     fn scripts_never_parse_markup() {
-        for script in SCRIPTS {
+        for script in SCRIPTS.into_iter().chain(CHECK_SCRIPTS) {
             for sink in [
                 "innerHTML",
                 "outerHTML",

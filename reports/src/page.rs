@@ -1,13 +1,14 @@
 //! The run page: results turned into the words and figures of the templates.
 
 use askama::Template;
+use serde::Serialize;
 
 use crate::assets;
-use crate::counterexample::{self, outcome_class};
+use crate::counterexample::CounterexampleView;
 use crate::format::{count, duration_ms, moment, plural, quantity};
 use crate::plots::{self, plots};
 use crate::report::{RunReport, Span};
-use crate::results::{Claim, ClaimVerdict, Counterexample, Fault, Results, RunVerdict, StalenessFigures};
+use crate::results::{Claim, ClaimVerdict, Fault, Results, RunVerdict, StalenessFigures};
 use crate::timeline::{self, Selection};
 
 /// The page of a run: one HTML document that fetches nothing and runs no script but its own.
@@ -273,58 +274,6 @@ impl<'a> ClaimRow<'a> {
     }
 }
 
-/// The counterexample with its drawing and its table.
-struct CounterexampleView<'a> {
-    found: &'a Counterexample,
-    drawing: String,
-    /// Ops that the drawing leaves out.
-    undrawn: usize,
-    rows: Vec<CounterexampleRow<'a>>,
-}
-
-struct CounterexampleRow<'a> {
-    index: u64,
-    process: u64,
-    text: &'a str,
-    counts_as: &'a str,
-    outcome: &'a str,
-    outcome_class: &'static str,
-    invoked: String,
-    completed: String,
-    length: String,
-    culprit: bool,
-}
-
-impl<'a> CounterexampleView<'a> {
-    fn new(found: &'a Counterexample, span: Span) -> Self {
-        let (drawing, drawn) = counterexample::draw(found, span).unwrap_or_default();
-        let row = |op: &'a crate::results::CounterexampleOp| {
-            let ended = op.end_ns.filter(|_| op.outcome != "info");
-            CounterexampleRow {
-                index: op.index,
-                process: op.process,
-                text: &op.text,
-                counts_as: op.counts_as.as_deref().unwrap_or_default(),
-                outcome: &op.outcome,
-                outcome_class: outcome_class(&op.outcome),
-                invoked: moment(span.seconds(op.start_ns)),
-                completed: ended.map_or_else(|| "never known".into(), |end| moment(span.seconds(end))),
-                length: ended.map_or_else(
-                    || "–".into(),
-                    |end| duration_ms(end.saturating_sub(op.start_ns) as f64 / 1e6),
-                ),
-                culprit: op.culprit,
-            }
-        };
-        Self {
-            found,
-            drawing,
-            undrawn: found.ops.len() - drawn,
-            rows: found.ops.iter().map(row).collect(),
-        }
-    }
-}
-
 /// How much of the history the timeline carries, in words.
 struct Shown {
     total: String,
@@ -396,7 +345,7 @@ impl<'a> FaultRow<'a> {
 }
 
 /// JSON that cannot end the `<script>` element that carries it, whatever strings it holds.
-fn json_for_script(data: &timeline::TimelineData) -> String {
+pub(crate) fn json_for_script(data: &impl Serialize) -> String {
     let json = serde_json::to_string(data).expect("numbers and strings always serialise");
     json.replace('<', "\\u003c")
         .replace('>', "\\u003e")

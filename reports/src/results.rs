@@ -169,8 +169,11 @@ impl Fault {
 pub struct CounterexampleOp {
     /// The op's index in the history.
     pub index: u64,
-    /// The process.
+    /// The process; 0 where it has another name than such a number.
     pub process: u64,
+    /// The name of the process, where it is no such number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process_name: Option<String>,
     /// The op in prose: `write 7`, `read -> 4`, `cas 4 -> 9`.
     pub text: String,
     /// `ok`, `fail` or `info`.
@@ -193,12 +196,38 @@ pub struct Counterexample {
     pub read_mode: String,
     /// The model that it breaks.
     pub model: String,
-    /// The key.
+    /// The key; 0 where it is no such number.
     pub key: u64,
+    /// The key as it stands in the history, where it is no such number; empty where the ops name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_name: Option<String>,
+    /// Whether the history has no times, so that `start_ns` and `end_ns` of the ops are the numbers of events.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untimed: bool,
     /// The reason in prose.
     pub reason: String,
     /// The ops, by invocation.
     pub ops: Vec<CounterexampleOp>,
+}
+
+impl Counterexample {
+    /// The key as it stands in the history; `None` where the ops name none.
+    #[must_use]
+    pub fn shown_key(&self) -> Option<String> {
+        match self.key_name.as_deref() {
+            None => Some(self.key.to_string()),
+            Some("") => None,
+            Some(name) => Some(name.to_owned()),
+        }
+    }
+}
+
+impl CounterexampleOp {
+    /// The process by its name.
+    #[must_use]
+    pub fn shown_process(&self) -> String {
+        (self.process_name.clone()).unwrap_or_else(|| self.process.to_string())
+    }
 }
 
 /// The whole of `results.json`.

@@ -14,6 +14,7 @@ fn op(index: u64, text: &str, start_ns: u64, end_ns: u64, culprit: bool) -> Coun
     CounterexampleOp {
         index,
         process: index,
+        process_name: None,
         text: text.into(),
         outcome: "ok".into(),
         start_ns,
@@ -31,6 +32,8 @@ fn example() -> Example {
             read_mode: "follower-local".into(),
             model: "linearizable".into(),
             key: 3,
+            key_name: None,
+            untimed: false,
             reason: "process 2 read 10 from key 3, though 11 was there already".into(),
             ops: vec![
                 op(0, "write 10", 1_000_000, 2_000_000, false),

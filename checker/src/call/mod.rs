@@ -8,6 +8,7 @@ pub use datum::Datum;
 pub use pair::CallError;
 pub(crate) use pair::{CallEvent, CallsBuilder};
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -97,5 +98,14 @@ impl fmt::Display for Call {
             (Outcome::Ok, Some(Datum::Nil)) => f.write_str(" -> nil"),
             _ => Ok(()),
         }
+    }
+}
+
+/// The beginning of a text, for messages: what a file holds may be of any length.
+pub(crate) fn short(text: &str) -> Cow<'_, str> {
+    const MAX: usize = 60;
+    match text.char_indices().nth(MAX) {
+        Some((end, _)) => format!("{}...", &text[..end]).into(),
+        None => text.into(),
     }
 }

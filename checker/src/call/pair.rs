@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use thiserror::Error;
 
-use super::{Call, Calls, Datum, NemesisEvent, Process};
+use super::{Call, Calls, Datum, NemesisEvent, Process, short};
 use crate::history::Outcome;
 
 /// Why an event cannot follow the events before it.
@@ -130,7 +130,7 @@ impl CallsBuilder {
     fn invoke(&mut self, event: CallEvent, at: u64, time_ns: u64) -> Result<(), CallError> {
         if let Some(open) = self.open.get(&event.process) {
             return Err(CallError::StillOpen {
-                open: self.calls.calls[*open as usize].to_string(),
+                open: short(&self.calls.calls[*open as usize].to_string()).into_owned(),
                 process: event.process,
             });
         }
@@ -171,8 +171,8 @@ impl CallsBuilder {
         let other_key = event.key.is_some() && event.key != call.key;
         if event.f != call.f || other_key {
             let name = |f: &str, key: &Option<Datum>| match key {
-                Some(key) => format!("`{f}` of key {key}"),
-                None => format!("`{f}`"),
+                Some(key) => format!("`{}` of key {}", short(f), short(&key.to_string())),
+                None => format!("`{}`", short(f)),
             };
             return Err(CallError::OtherCall {
                 invoked: name(&call.f, &call.key),

@@ -1,46 +1,116 @@
 //! Events as maps: of Jepsen's EDN, and of JSON.
 
-use super::edn::Reader;
-use super::{Collector, LineCounter};
-use crate::call::{CallEvent, Datum};
+use std::io::Read;
+
+use super::edn::{Reader, SyntaxError};
+use super::source::Source;
+use super::{Collector, is_blank};
+use crate::call::{CallEvent, Datum, short};
 use crate::history::{Outcome, Problem};
 
+/// What is wrong so close to the end of a window may be right with more of it: the length of an escape, `\\ud83d`.
+const ESCAPE_BYTES: usize = 8;
+
 /// Reads maps one after the other, or in one vector or list.
-pub(super) fn read_edn(text: &str, collector: &mut Collector) -> Result<(), (u64, Problem)> {
-    let mut lines = LineCounter::new(text);
-    let mut reader = Reader::new(text.trim_start_matches('\u{feff}'));
-    let syntax = |line: u64, error: &super::edn::SyntaxError| {
-        let message = error.message.clone();
-        (line, Problem::Syntax { column: 0, message })
-    };
-    let close = reader.enter().map_err(|error| syntax(1, &error))?;
+pub(super) fn read_edn(
+    source: &mut Source<impl Read>,
+    collector: &mut Collector,
+) -> Result<(), (u64, Problem)> {
+    let close = enter(source)?;
     loop {
-        let start = reader.position();
-        let value = match close {
-            Some(close) => reader.next_in(close),
-            None => reader.next(),
-        };
-        match value {
-            Ok(Some(value)) => {
+        source.skip(|c| is_blank(c) || c == ',')?;
+        match next(source, close) {
+            Next::Op(value, end) => {
                 // The value began after blanks, and ends on the line that matters.
-                let line = lines.line(reader.position());
+                let line = source.line_of(end);
+                source.consume(end);
                 collector.push(event(&value).map_err(|why| (line, Problem::Shape(why)))?, line)?;
             }
-            Ok(None) => break,
-            Err(error) if error.is_unfinished => {
-                let blanks = text[start..].len() - text[start..].trim_start().len();
-                let line = lines.line((start + blanks).min(text.len()));
-                return collector.cut_off(text, line);
+            Next::End(end) => {
+                source.consume(end);
+                break;
             }
-            Err(error) => return Err(syntax(lines.line(error.at), &error)),
+            Next::Unfinished if !source.is_ended() => source.fill()?,
+            Next::Unfinished => return collector.cut_off(source.line(), source.rest().len()),
+            Next::Broken(error) => return Err(syntax(source.line_of(error.at), error.message)),
         }
     }
-    match (close, reader.next()) {
-        (None, _) | (_, Ok(None)) => Ok(()),
-        (Some(_), _) => {
-            let line = lines.line(reader.position());
-            let message = "there is more after the end of the list of ops".to_owned();
-            Err((line, Problem::Syntax { column: 0, message }))
+    if close.is_some() {
+        nothing_more(source)?;
+    }
+    match collector.lines.is_empty() {
+        true => Err((1, Problem::Empty)),
+        false => Ok(()),
+    }
+}
+
+fn syntax(line: u64, message: String) -> (u64, Problem) {
+    (line, Problem::Syntax { column: 0, message })
+}
+
+/// Whether the ops are in a vector or list: what closes it.
+fn enter(source: &mut Source<impl Read>) -> Result<Option<char>, (u64, Problem)> {
+    loop {
+        source.skip(|c| is_blank(c) || c == ',')?;
+        let mut reader = Reader::new(source.rest());
+        match reader.enter() {
+            // A comment that goes on to the end of the window may go on beyond it.
+            Ok(_) if reader.position() == source.rest().len() && !source.is_ended() => {}
+            Ok(close) => {
+                let end = reader.position();
+                source.consume(end);
+                return Ok(close);
+            }
+            Err(error) if error.is_unfinished && !source.is_ended() => {}
+            Err(error) if error.at + ESCAPE_BYTES > source.rest().len() && !source.is_ended() => {}
+            Err(error) => return Err(syntax(source.line_of(error.at), error.message)),
+        }
+        source.fill()?;
+    }
+}
+
+/// What comes next in the window, with where it ends there.
+enum Next {
+    Op(Datum, usize),
+    End(usize),
+    Unfinished,
+    Broken(SyntaxError),
+}
+
+fn next(source: &Source<impl Read>, close: Option<char>) -> Next {
+    let mut reader = Reader::new(source.rest());
+    let found = match close {
+        Some(close) => reader.next_in(close),
+        None => reader.next(),
+    };
+    let end = reader.position();
+    let is_closed = close.is_some() && matches!(found, Ok(None));
+    // A word that goes on to the end of the window may go on beyond it.
+    if end == source.rest().len() && !source.is_ended() && !is_closed {
+        return Next::Unfinished;
+    }
+    match found {
+        Ok(Some(value)) => Next::Op(value, end),
+        Ok(None) => Next::End(end),
+        Err(error) if error.is_unfinished => Next::Unfinished,
+        // So is a colon, or the beginning of an escape.
+        Err(error) if error.at + ESCAPE_BYTES > source.rest().len() && !source.is_ended() => Next::Unfinished,
+        Err(error) => Next::Broken(error),
+    }
+}
+
+/// That nothing but blanks and comments follows.
+fn nothing_more(source: &mut Source<impl Read>) -> Result<(), (u64, Problem)> {
+    loop {
+        source.skip(|c| is_blank(c) || c == ',')?;
+        let line = source.line();
+        match next(source, None) {
+            Next::End(_) => return Ok(()),
+            Next::Unfinished if !source.is_ended() => source.fill()?,
+            _ => {
+                let message = "there is more after the end of the list of ops".to_owned();
+                return Err(syntax(line, message));
+            }
         }
     }
 }
@@ -69,7 +139,8 @@ pub(super) fn event(value: &Datum) -> Result<CallEvent, String> {
         "info" => Some(Outcome::Info),
         other => {
             return Err(format!(
-                "the `type` of the op is `{other}`, not invoke, ok, fail or info"
+                "the `type` of the op is `{}`, not invoke, ok, fail or info",
+                short(other)
             ));
         }
     };

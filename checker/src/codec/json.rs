@@ -1,83 +1,91 @@
 //! elle-cli's JSON: one array of ops.
 
 use std::fmt;
+use std::io::Read;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::events::event;
-use super::{Collector, LineCounter};
+use super::source::Source;
+use super::{Collector, is_blank};
 use crate::call::Datum;
 use crate::history::Problem;
 
 /// Reads an array of objects; one after the other without an array will do as well.
-pub(super) fn read(text: &str, collector: &mut Collector) -> Result<(), (u64, Problem)> {
-    let mut lines = LineCounter::new(text);
-    let mut at = text.len() - text.trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t']).len();
-    let in_array = text[at..].starts_with('[');
-    at += usize::from(in_array);
-    let syntax = |line: u64, message: String| (line, Problem::Syntax { column: 0, message });
+pub(super) fn read(source: &mut Source<impl Read>, collector: &mut Collector) -> Result<(), (u64, Problem)> {
+    source.skip(is_blank)?;
+    let in_array = source.rest().starts_with('[');
+    source.consume(usize::from(in_array));
     let mut is_first = true;
     loop {
-        at += blanks(&text[at..]);
-        if in_array && text[at..].starts_with(']') {
-            at += 1;
+        source.skip(is_blank)?;
+        if in_array && source.rest().starts_with(']') {
+            source.consume(1);
             break;
         }
-        if text[at..].is_empty() {
-            let line = lines.line(at);
-            return if in_array {
-                collector.cut_off(text, line)
-            } else {
-                Ok(())
+        if source.rest().is_empty() {
+            return match in_array {
+                true => collector.cut_off(source.line(), 0),
+                false if collector.lines.is_empty() => Err((1, Problem::Empty)),
+                false => Ok(()),
             };
         }
         if in_array && !is_first {
-            if !text[at..].starts_with(',') {
-                return Err(syntax(
-                    lines.line(at),
-                    "a comma is missing between two ops".to_owned(),
-                ));
+            if !source.rest().starts_with(',') {
+                return Err(syntax(source.line(), "a comma is missing between two ops"));
             }
-            at += 1;
-            at += blanks(&text[at..]);
+            source.consume(1);
+            source.skip(is_blank)?;
         }
         is_first = false;
-        let mut stream = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Datum>();
-        match stream.next() {
-            Some(Ok(value)) => {
-                at += stream.byte_offset();
-                let line = lines.line(at);
+        match next(source)? {
+            Some((value, end)) => {
+                let line = source.line_of(end);
+                source.consume(end);
                 collector.push(event(&value).map_err(|why| (line, Problem::Shape(why)))?, line)?;
             }
-            Some(Err(error)) if error.is_eof() => {
-                let line = lines.line(at);
-                return collector.cut_off(text, line);
-            }
-            None => {
-                let line = lines.line(at);
-                return collector.cut_off(text, line);
-            }
-            Some(Err(error)) => {
-                // The parser counts lines from the start of the op.
-                let line = lines.line(at) + error.line().saturating_sub(1) as u64;
-                let text = error.to_string();
-                let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
-                return Err(syntax(line, message));
-            }
+            None => return collector.cut_off(source.line(), source.rest().len()),
         }
     }
-    at += blanks(&text[at..]);
-    if at < text.len() {
-        return Err(syntax(
-            lines.line(at),
-            "there is more after the end of the array of ops".to_owned(),
-        ));
+    source.skip(is_blank)?;
+    match (source.rest().is_empty(), collector.lines.is_empty()) {
+        (false, _) => Err(syntax(
+            source.line(),
+            "there is more after the end of the array of ops",
+        )),
+        (true, true) => Err((1, Problem::Empty)),
+        (true, false) => Ok(()),
     }
-    Ok(())
 }
 
-fn blanks(text: &str) -> usize {
-    text.len() - text.trim_start().len()
+fn syntax(line: u64, message: &str) -> (u64, Problem) {
+    let message = message.to_owned();
+    (line, Problem::Syntax { column: 0, message })
+}
+
+/// The next value, and where it ends in the window; `None` where the input ends before it.
+fn next(source: &mut Source<impl Read>) -> Result<Option<(Datum, usize)>, (u64, Problem)> {
+    // What is wrong at the end of a window may be right with more of it.
+    let mut is_sure = false;
+    loop {
+        let text = source.rest();
+        let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Datum>();
+        let found = stream.next();
+        let end = stream.byte_offset();
+        match found {
+            Some(Ok(value)) if end < text.len() || source.is_ended() => return Ok(Some((value, end))),
+            Some(Err(error)) if !error.is_eof() && (is_sure || source.is_ended()) => {
+                // The parser counts lines from the start of the op.
+                let line = source.line() + error.line().saturating_sub(1) as u64;
+                let text = error.to_string();
+                return Err(syntax(line, text.split(" at line ").next().unwrap_or(&text)));
+            }
+            Some(Err(_)) | None if source.is_ended() => return Ok(None),
+            Some(Err(error)) => is_sure = !error.is_eof(),
+            Some(Ok(_)) | None => {}
+        }
+        source.fill()?;
+    }
 }
 
 impl<'de> Deserialize<'de> for Datum {

@@ -1,33 +1,42 @@
 //! Lines of a Jepsen log, as in the histories of etcd of Porcupine's suite: `INFO  jepsen.util - 0`, and between
 //! tabs the kind, the function and the value. Other lines are passed over, as logs have many.
 
+use std::io::Read;
+
 use super::Collector;
 use super::edn::Reader;
-use crate::call::{CallEvent, Datum};
+use super::source::Source;
+use crate::call::{CallEvent, Datum, short};
 use crate::history::{Outcome, Problem};
 
 /// What stands before each event.
 const MARK: &str = "jepsen.util - ";
 
-pub(super) fn read(text: &str, collector: &mut Collector) -> Result<(), (u64, Problem)> {
-    let ends_whole = text.ends_with('\n');
-    let mut lines = (1_u64..).zip(text.lines()).peekable();
-    while let Some((number, line)) = lines.next() {
-        let Some((_, event)) = line.split_once(MARK) else {
+pub(super) fn read(source: &mut Source<impl Read>, collector: &mut Collector) -> Result<(), (u64, Problem)> {
+    loop {
+        let (rest, number) = (source.rest(), source.line());
+        let Some(end) = rest.find('\n') else {
+            if source.is_ended() {
+                break;
+            }
+            source.fill()?;
             continue;
         };
-        if lines.peek().is_none() && !ends_whole {
-            // Even if it reads well: `write 4` may have been `write 42`.
-            return collector.cut_off(text, number);
-        }
-        if let Some(event) = parse(event).map_err(|why| (number, Problem::Shape(why)))? {
+        if let Some((_, event)) = rest[..end].split_once(MARK)
+            && let Some(event) = parse(event).map_err(|why| (number, Problem::Shape(why)))?
+        {
             collector.push(event, number)?;
         }
+        source.consume(end + 1);
     }
     if collector.lines.is_empty() {
         return Err((1, Problem::Empty));
     }
-    Ok(())
+    // A last line without an end is not believed, even if it reads well: `write 4` may have been `write 42`.
+    match source.rest().len() {
+        0 => Ok(()),
+        bytes => collector.cut_off(source.line(), bytes),
+    }
 }
 
 /// `None` where the line says something else.
@@ -42,7 +51,7 @@ fn parse(text: &str) -> Result<Option<CallEvent>, String> {
         ":fail" => Some(Outcome::Fail),
         ":info" => Some(Outcome::Info),
         other if other.starts_with(':') => {
-            return Err(format!("`{other}` is not :invoke, :ok, :fail or :info"));
+            return Err(format!("`{}` is not :invoke, :ok, :fail or :info", short(other)));
         }
         _ => return Ok(None),
     };
@@ -74,5 +83,5 @@ fn parse(text: &str) -> Result<Option<CallEvent>, String> {
 fn datum(text: &str) -> Result<Option<Datum>, String> {
     Reader::new(text)
         .next()
-        .map_err(|error| format!("`{text}` is no value: {}", error.message))
+        .map_err(|error| format!("`{}` is no value: {}", short(text), error.message))
 }

@@ -8,7 +8,7 @@
 //! | `knossos-log` | lines of a Jepsen log with `:invoke`, `:ok`, `:fail`, `:info` between tabs |
 //! | `porcupine-kv` | Porcupine's key-value histories: EDN maps with a `:key`, without times |
 //!
-//! Only the native format is streamed. The others are held in memory while they are read.
+//! All are streamed: beside the ops that were read, one op's text is in memory at a time, and that has a bound.
 
 mod edn;
 mod events;
@@ -17,20 +17,23 @@ mod json;
 mod keys;
 mod knossos;
 mod registers;
+mod source;
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 use std::str::FromStr;
 
-pub use export::{ExportError, export_calls, export_history};
+pub use export::{ExportError, Loss, export, export_calls};
 pub use registers::to_registers;
 
 use crate::call::{CallError, Calls, CallsBuilder};
-use crate::history::{Parsed, Problem, ReadError, Warning, read_native_file};
+use crate::history::{Parsed, Problem, ReadError, Warning, read_native};
 
-/// A file of another tool is no longer than this: 2 GiB.
+use source::Source;
+
+/// A file of another tool is shorter than this: 2 GiB.
 const MAX_BYTES: u64 = 2 << 30;
 /// So much of a file is looked at to find out its format.
 const HEAD_BYTES: usize = 4096;
@@ -167,26 +170,45 @@ impl Imported {
 /// When it cannot be read, looks like none of the formats, or breaks a rule of histories: with the line, and why.
 pub fn read_file(path: &Path, format: Option<Format>) -> Result<Imported, ReadError> {
     let name = path.display().to_string();
-    let at = |line: u64| {
-        let file = name.clone();
-        move |problem: Problem| ReadError { file, line, problem }
+    match File::open(path) {
+        Ok(file) => read_from(file, format, &name),
+        Err(error) => Err(ReadError {
+            file: name,
+            line: 0,
+            problem: error.into(),
+        }),
+    }
+}
+
+/// Reads a history from memory. Errors call it `name`.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_bytes(bytes: &[u8], format: Format, name: &str) -> Result<Imported, ReadError> {
+    read_from(bytes, Some(format), name)
+}
+
+/// Reads a history from `input`, in `format` or whatever it looks like. Errors call it `name`.
+///
+/// Of input that has no end, such as a device or a file that somebody made to be read for ever, no more than a window
+/// of some megabytes is held before it is refused, unless it really is a history without an end.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_from(mut input: impl Read, format: Option<Format>, name: &str) -> Result<Imported, ReadError> {
+    let failed = |(line, problem)| ReadError {
+        file: name.to_owned(),
+        line,
+        problem,
     };
-    let mut file = File::open(path).map_err(|error| at(0)(error.into()))?;
+    let mut head = Vec::new();
     let format = match format {
         Some(format) => format,
-        None => {
-            let mut head = Vec::with_capacity(HEAD_BYTES);
-            let limited = (&mut file).take(HEAD_BYTES as u64).read_to_end(&mut head);
-            limited.map_err(|error| at(0)(error.into()))?;
-            let text = String::from_utf8_lossy(&head);
-            if text.trim().is_empty() && head.len() < HEAD_BYTES {
-                return Err(at(1)(Problem::Empty));
-            }
-            Format::of_head(&text).ok_or_else(|| at(1)(Problem::UnknownFormat))?
-        }
+        None => detect(&mut input, &mut head).map_err(failed)?,
     };
+    let input = Cursor::new(head).chain(input);
     if format == Format::Native {
-        let mut parsed = read_native_file(path)?;
+        let mut parsed = read_native(BufReader::with_capacity(1 << 18, input), name)?;
         return Ok(Imported {
             format,
             warnings: std::mem::take(&mut parsed.warnings),
@@ -194,53 +216,28 @@ pub fn read_file(path: &Path, format: Option<Format>) -> Result<Imported, ReadEr
             lines: Vec::new(),
         });
     }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| at(0)(error.into()))?;
-    let read = file.take(MAX_BYTES + 1).read_to_end(&mut bytes);
-    read.map_err(|error| at(0)(error.into()))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(at(0)(Problem::FileTooLong));
-    }
-    read_bytes(&bytes, format, &name)
-}
-
-/// Reads a history in any format but the native one from memory. Errors call it `name`.
-///
-/// # Errors
-/// As [`read_file`].
-pub fn read_bytes(bytes: &[u8], format: Format, name: &str) -> Result<Imported, ReadError> {
     let mut collector = Collector::default();
-    let read = match std::str::from_utf8(bytes) {
-        Ok(text) if text.trim().is_empty() => Err((1, Problem::Empty)),
-        Ok(text) => read_text(text, format, &mut collector),
-        Err(error) => Err((line_at(bytes, error.valid_up_to()), Problem::NotText)),
-    };
-    let failed = |(line, problem)| ReadError {
-        file: name.to_owned(),
-        line,
-        problem,
+    let mut source = Source::new(input, MAX_BYTES);
+    let read = match format {
+        Format::Native | Format::JepsenEdn | Format::PorcupineKv => {
+            events::read_edn(&mut source, &mut collector)
+        }
+        Format::ElleJson => json::read(&mut source, &mut collector),
+        Format::KnossosLog => knossos::read(&mut source, &mut collector),
     };
     read.map_err(failed)?;
-    let mut calls = collector.builder.finish();
-    calls.failed_cas_answers = format == Format::KnossosLog;
-    keys::split(&mut calls).map_err(|(event, error)| {
-        let line = collector.lines.get(event as usize).copied().unwrap_or(0);
-        failed((line.into(), Problem::Call(error)))
-    })?;
-    Ok(Imported {
-        format,
-        content: Content::Calls(calls),
-        warnings: collector.warnings,
-        lines: collector.lines,
-    })
+    collector.finish(format).map_err(failed)
 }
 
-fn read_text(text: &str, format: Format, collector: &mut Collector) -> Result<(), (u64, Problem)> {
-    match format {
-        Format::Native | Format::JepsenEdn | Format::PorcupineKv => events::read_edn(text, collector),
-        Format::ElleJson => json::read(text, collector),
-        Format::KnossosLog => knossos::read(text, collector),
+/// Finds out the format by the beginning of the input, which is left in `head`.
+fn detect(input: &mut impl Read, head: &mut Vec<u8>) -> Result<Format, (u64, Problem)> {
+    let read = input.take(HEAD_BYTES as u64).read_to_end(head);
+    read.map_err(|error| (0, error.into()))?;
+    let text = String::from_utf8_lossy(head);
+    if text.trim().is_empty() && head.len() < HEAD_BYTES {
+        return Err((1, Problem::Empty));
     }
+    Format::of_head(&text).ok_or((1, Problem::UnknownFormat))
 }
 
 /// Takes events with their lines.
@@ -259,45 +256,34 @@ impl Collector {
             .map_err(|error: CallError| (line, Problem::Call(error)))
     }
 
-    /// That the last line is cut off. Without any event before it there is nothing left to use.
-    fn cut_off(&mut self, text: &str, line: u64) -> Result<(), (u64, Problem)> {
+    /// That the input ends within an op that began on `line`, of which there are `bytes`. Without any event before it
+    /// there is nothing left to use.
+    fn cut_off(&mut self, line: u64, bytes: usize) -> Result<(), (u64, Problem)> {
         if self.lines.is_empty() {
             return Err((line, Problem::Empty));
         }
-        let last = text.rfind('\n').map_or(0, |at| at + 1);
-        self.warnings.push(Warning::CutOff {
-            line,
-            bytes: text.len() - last,
-        });
+        self.warnings.push(Warning::CutOff { line, bytes });
         Ok(())
     }
-}
 
-/// Counts lines as it goes through a text.
-struct LineCounter<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    line: u64,
-}
-
-impl<'a> LineCounter<'a> {
-    fn new(text: &'a str) -> Self {
-        Self {
-            bytes: text.as_bytes(),
-            at: 0,
-            line: 1,
-        }
-    }
-
-    /// The line of a byte that is no earlier than the one asked for before.
-    fn line(&mut self, at: usize) -> u64 {
-        let passed = &self.bytes[self.at..at.max(self.at)];
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
-        self.at = at.max(self.at);
-        self.line
+    /// What was read, its keys told from its values.
+    fn finish(self, format: Format) -> Result<Imported, (u64, Problem)> {
+        let mut calls = self.builder.finish();
+        calls.failed_cas_answers = format == Format::KnossosLog;
+        keys::split(&mut calls).map_err(|(event, error)| {
+            let line = usize::try_from(event).ok().and_then(|at| self.lines.get(at));
+            (line.map_or(0, |line| u64::from(*line)), Problem::Call(error))
+        })?;
+        Ok(Imported {
+            format,
+            content: Content::Calls(calls),
+            warnings: self.warnings,
+            lines: self.lines,
+        })
     }
 }
 
-fn line_at(bytes: &[u8], at: usize) -> u64 {
-    1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count() as u64
+/// White space, and what stands at the beginning of some files to say that they are text.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c == '\u{feff}'
 }

@@ -16,10 +16,12 @@ pub fn to_registers(calls: &Calls) -> Option<History> {
         origin: Vec::<OpIndex>::new(),
         read_modes: Vec::new(),
         nodes: Vec::new(),
+        is_untimed: !calls.has_times,
     })
 }
 
-fn op(call: &Call, failed_cas_answers: bool) -> Option<Op> {
+/// The op of a register that a call is, if it is one.
+pub(super) fn op(call: &Call, failed_cas_answers: bool) -> Option<Op> {
     let int = |value: &Datum| value.as_int().map(Value);
     let action = match &*call.f {
         "read" | "r" => Action::Read,

@@ -87,6 +87,7 @@ impl Counterexample {
             origin: self.ops.iter().map(|e| e.index).collect(),
             read_modes: of.read_modes.clone(),
             nodes: of.nodes.clone(),
+            is_untimed: of.is_untimed,
         }
     }
 

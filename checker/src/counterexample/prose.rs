@@ -54,7 +54,12 @@ impl<'a> Teller<'a> {
     /// How long before the start of `later` the op `earlier` returned.
     pub(crate) fn gap(self, earlier: u32, later: u32) -> String {
         let end = self.op(earlier).completed_ns.unwrap_or(0);
-        duration(self.op(later).invoked_ns.saturating_sub(end))
+        let gap = self.op(later).invoked_ns.saturating_sub(end);
+        match (self.history.is_untimed, gap) {
+            (false, ns) => duration(ns),
+            (true, 1) => "1 event".to_owned(),
+            (true, events) => format!("{events} events"),
+        }
     }
 
     /// What the op saw in its register before it.

@@ -24,10 +24,15 @@ pub(crate) struct Stuck {
     pub(crate) culprit: u32,
     /// The configurations until then, a few of them: the state, and the ops in the order that led to it.
     pub(crate) dead: Vec<(u32, Vec<u32>)>,
+    /// The longest orders that have all that had returned before the culprit, one for each op that had not and could
+    /// come before it: again the state that each leads to, and the ops.
+    pub(crate) longest: Vec<(u32, Vec<u32>)>,
 }
 
 /// So many configurations are told at most of those that died.
 const DEAD_MAX: usize = 8;
+/// So many of the longest orders are told at most.
+const LONGEST_MAX: usize = 16;
 
 /// Searches for a linearization of `ops`, which are in the order of their starts. With `trace` it tells orders.
 pub(crate) fn search<M: Model>(
@@ -54,6 +59,10 @@ pub(crate) fn search<M: Model>(
             return Ok(Answer::Stuck(Stuck {
                 culprit: ops[op as usize].tag,
                 dead: search.dead(),
+                longest: match trace {
+                    true => search.longest(),
+                    false => Vec::new(),
+                },
             }));
         }
     }
@@ -204,6 +213,42 @@ impl<'a, M: Model> Search<'a, M> {
             .collect();
         dead.sort_by_key(|(state, order)| (std::cmp::Reverse(order.len()), *state));
         dead
+    }
+
+    /// The longest orders, once the culprit is found: all that is reachable without it is still in `open`. Every
+    /// configuration there has the same ops behind it that have returned, so that those with the most bits are longest.
+    fn longest(&self) -> Vec<(u32, Vec<u32>)> {
+        let masks = self.layout.stride() * 64;
+        let mut best: Vec<Option<(u32, usize)>> = vec![None; masks];
+        let mut longest: Option<(u32, usize)> = None;
+        for number in 0..self.open.len() {
+            let Some((row, _)) = self.open.row(number) else {
+                continue;
+            };
+            let length: u32 = row[1..].iter().map(|word| word.count_ones()).sum();
+            let better = |than: Option<(u32, usize)>| than.is_none_or(|(most, _)| length > most);
+            if better(longest) {
+                longest = Some((length, number));
+            }
+            for (at, word) in row.iter().enumerate().skip(1) {
+                let mut bits = *word;
+                while bits != 0 {
+                    let bit = at * 64 + bits.trailing_zeros() as usize;
+                    if better(best[bit]) {
+                        best[bit] = Some((length, number));
+                    }
+                    bits &= bits - 1;
+                }
+            }
+        }
+        let mut numbers: Vec<(u32, usize)> = longest.into_iter().chain(best.into_iter().flatten()).collect();
+        numbers.sort_by_key(|(length, number)| (std::cmp::Reverse(*length), *number));
+        numbers.dedup();
+        numbers.truncate(LONGEST_MAX);
+        let told = numbers
+            .into_iter()
+            .filter_map(|(_, number)| self.open.row(number));
+        told.map(|(row, path)| (state(row), self.order(path))).collect()
     }
 
     /// Fills `next` with all that is reachable from the current configurations and has the bit, each path ending

@@ -99,9 +99,12 @@ pub enum Problem {
     /// The file looks like none of the known formats.
     #[error("the format is none of the known ones; name it if it is one")]
     UnknownFormat,
-    /// The file is of a format that is read as a whole, and too long for that.
+    /// The file is of another tool, and longer than any history of these.
     #[error("the file is longer than 2 GiB, and only the native format may be so long")]
     FileTooLong,
+    /// An op, or what stands between two, is longer than any can be.
+    #[error("an op, or what stands before it, is longer than 16 MiB")]
+    OpTooLong,
     /// The file is no text.
     #[error("not text in UTF-8")]
     NotText,
@@ -110,11 +113,11 @@ pub enum Problem {
 /// Something that was lost, though the rest can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
-    /// The last line has no end and is no whole event: the recording was cut off. All lines before it count.
+    /// The last line has no end and is no whole event: the recording was cut off. All that comes before it counts.
     CutOff {
         /// The line, counted from 1.
         line: u64,
-        /// Its length in bytes.
+        /// The length of what was cut off, in bytes; 0 where only the end of a list of events is missing.
         bytes: usize,
     },
 }
@@ -122,10 +125,16 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::CutOff { line, bytes: 0 } => {
+                write!(
+                    f,
+                    "the end of the list of ops is missing on line {line}; what comes before it is whole"
+                )
+            }
             Self::CutOff { line, bytes } => {
                 write!(
                     f,
-                    "line {line} is cut off after {bytes} bytes and left out; the lines before it are whole"
+                    "line {line} is cut off after {bytes} bytes and left out; what comes before it is whole"
                 )
             }
         }

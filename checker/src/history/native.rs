@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -147,12 +147,9 @@ fn parse_header(line: &[u8]) -> Result<Header, Problem> {
         ("node", &parsed.header.nodes),
         ("read mode", &parsed.header.read_modes),
     ] {
-        let twice = (1..names.len()).find(|at| names[..*at].contains(&names[*at]));
-        if let Some(at) = twice {
-            return Err(Problem::Header(format!(
-                "the {what} `{}` is named twice",
-                names[at]
-            )));
+        let mut seen = FxHashSet::default();
+        if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
+            return Err(Problem::Header(format!("the {what} `{twice}` is named twice")));
         }
     }
     Ok(parsed.header)

@@ -247,6 +247,7 @@ impl History {
             origin,
             read_modes: self.read_modes.clone(),
             nodes: self.nodes.clone(),
+            is_untimed: self.is_untimed,
         }
     }
 

@@ -106,6 +106,9 @@ pub struct History {
     pub read_modes: Vec<String>,
     /// The names of the nodes that [`Op::node`] points into.
     pub nodes: Vec<String>,
+    /// Whether the times of the ops only number the events of a history that has none: they order these, and measure
+    /// nothing.
+    pub is_untimed: bool,
 }
 
 impl Op {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use super::certify;
+use super::check::{Found, search};
 use super::counter::Counter;
 use super::lock::{FencedLock, Lock};
 use super::lower::{BadCall, Named, Part, no_such};
@@ -16,10 +17,11 @@ use super::register::Register;
 use super::sequence::{KeyValue, ListAppend};
 use super::set::Set;
 use super::{ModelVerdict, check_model, validate};
-use crate::budget::Spent;
+use crate::budget::{Budget, Spent};
 use crate::call::{Call, Calls, Datum};
 use crate::certificate::{Certificate, Refusal};
 use crate::linearizable::{Options, is_worth_threads};
+use crate::orders::{FoundOrder, ObjectOrders, OrdersEnd};
 
 macro_rules! models {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal $(| $alias:literal)? => $model:ty,)+) => {
@@ -52,6 +54,12 @@ macro_rules! models {
             fn check(self, calls: &Calls, options: &Options) -> Result<CallReport, BadCall> {
                 match self {
                     $(Self::$variant => check_parts::<$model>(calls, options),)+
+                }
+            }
+
+            fn orders(self, calls: &Calls, options: &Options) -> Result<Vec<ObjectOrders>, BadCall> {
+                match self {
+                    $(Self::$variant => find_orders::<$model>(calls, options),)+
                 }
             }
 
@@ -253,6 +261,16 @@ impl BuiltIn {
         }
     }
 
+    /// For each object a linearization of its calls, or the longest partial ones, within the limits of `options` for
+    /// all objects together. Calls that demand nothing are in none.
+    ///
+    /// # Errors
+    /// If a call is none of the model's.
+    pub fn find_orders(self, calls: &Calls, options: &Options) -> Result<Vec<ObjectOrders>, BadCall> {
+        self.admits(calls)?;
+        self.orders(calls, options)
+    }
+
     /// Whether these orders, one for each object, are linearizations of `calls`, by [`super::validate()`]; and if not,
     /// what is wrong.
     ///
@@ -404,6 +422,36 @@ fn counterexample<M: Named>(
         verified: stuck.verified,
         dead,
     }
+}
+
+fn find_orders<M: Named>(calls: &Calls, options: &Options) -> Result<Vec<ObjectOrders>, BadCall> {
+    let deadline = options.time_limit.map(|limit| Instant::now() + limit);
+    let of_part = |part: Part<M>| {
+        let budget = Budget::new(deadline, options.memory_limit_bytes);
+        let found = (budget.look()).and_then(|()| search(&part.model, &part.ops, &budget, true));
+        let order = |state: Option<&M::State>, ops: &[u32]| FoundOrder {
+            order: positions(&part, ops),
+            state: state.map_or_else(String::new, |state| part.model.show(state)),
+        };
+        let (end, orders) = match &found {
+            Ok(Found::Linearizable(ops)) => (OrdersEnd::Linearizable, vec![order(None, ops)]),
+            Ok(Found::Stuck { culprit, longest, .. }) => (
+                OrdersEnd::Stuck(part.calls[*culprit as usize]),
+                longest
+                    .iter()
+                    .map(|(state, ops)| order(Some(state), ops))
+                    .collect(),
+            ),
+            Err(spent) => (OrdersEnd::Spent(*spent), Vec::new()),
+        };
+        ObjectOrders {
+            object: part.label.clone(),
+            ops: part.calls.clone(),
+            end,
+            orders,
+        }
+    };
+    Ok(M::parts(calls)?.into_iter().map(of_part).collect())
 }
 
 fn verify_parts<M: Named>(calls: &Calls, orders: &[Vec<u32>]) -> Result<Result<(), String>, BadCall> {

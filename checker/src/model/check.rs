@@ -64,7 +64,7 @@ pub fn check_model<M: Model>(model: &M, ops: &[TimedOp<M::Op>], options: &Option
     match search(model, ops, &budget, true) {
         Err(spent) => ModelVerdict::Unknown(spent),
         Ok(Found::Linearizable(order)) => ModelVerdict::Linearizable(order),
-        Ok(Found::Stuck { culprit, dead }) => {
+        Ok(Found::Stuck { culprit, dead, .. }) => {
             let Some(shrunk) = shrink(model, ops, culprit, options.shrink_time_limit) else {
                 return ModelVerdict::Disagreement;
             };
@@ -82,7 +82,11 @@ pub fn check_model<M: Model>(model: &M, ops: &[TimedOp<M::Op>], options: &Option
 /// What a search found; ops by their positions.
 pub(super) enum Found<S> {
     Linearizable(Vec<u32>),
-    Stuck { culprit: u32, dead: Vec<(S, Vec<u32>)> },
+    Stuck {
+        culprit: u32,
+        dead: Vec<(S, Vec<u32>)>,
+        longest: Vec<(S, Vec<u32>)>,
+    },
 }
 
 /// Searches for a linearization. With `trace` it tells orders.
@@ -109,9 +113,18 @@ pub(super) fn search<M: Model>(
         frontier::Answer::Linearizable(order) => Found::Linearizable(order),
         frontier::Answer::Stuck(stuck) => Found::Stuck {
             culprit: stuck.culprit,
-            dead: (stuck.dead.into_iter())
-                .map(|(state, order)| (interned.state(state), order))
-                .collect(),
+            dead: with_states(&interned, stuck.dead),
+            longest: with_states(&interned, stuck.longest),
         },
     })
+}
+
+fn with_states<M: Model>(
+    interned: &Interned<'_, M>,
+    orders: Vec<(u32, Vec<u32>)>,
+) -> Vec<(M::State, Vec<u32>)> {
+    let orders = orders.into_iter();
+    orders
+        .map(|(state, order)| (interned.state(state), order))
+        .collect()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::{Model, TimedOp};
-use crate::call::{Call, Calls, Datum};
+use crate::call::{Call, Calls, Datum, short};
 use crate::history::Outcome;
 
 /// A call that is none of its model's.
@@ -151,27 +151,17 @@ pub(super) fn answer(call: &Call) -> Option<&Datum> {
 
 /// That the model has no such function.
 pub(super) fn no_such(model: impl Display, call: &Call, has: &str) -> String {
-    format!("the model `{model}` has no `{}`, only {has}", call.f)
+    format!("the model `{model}` has no `{}`, only {has}", short(&call.f))
 }
 
 /// That a value is of the wrong kind.
 pub(super) fn wrong_value(call: &Call, expected: &str, found: &Datum) -> String {
     format!(
         "the value of `{}` must be {expected}, but is {}, {}",
-        call.f,
+        short(&call.f),
         found.kind(),
-        short(found)
+        short(&found.to_string())
     )
-}
-
-/// A value, cut where it is long.
-fn short(value: &Datum) -> String {
-    const MAX: usize = 60;
-    let text = value.to_string();
-    match text.char_indices().nth(MAX) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text,
-    }
 }
 
 /// The two elements of a pair.

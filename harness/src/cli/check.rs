@@ -13,9 +13,9 @@ use splitbrain_checker::linearizable::Options;
 use splitbrain_checker::model::BuiltIn;
 use splitbrain_reports::results::{ClaimVerdict, Counterexample};
 
-use super::check_calls;
 use super::explanation::Explanation;
 use super::witness::{self, About, WitnessArgs};
+use super::{check_calls, visualise};
 
 use crate::catalog;
 use crate::config::CHECK_TIME_LIMIT_DEFAULT;
@@ -68,6 +68,10 @@ pub(super) struct CheckArgs {
     /// One JSON object a line, for each file
     #[arg(long)]
     json: bool,
+    /// Write a page of the history as well: every op on a timeline, the counterexample, and the linearizations. For
+    /// one FILE only
+    #[arg(long, value_name = "PAGE")]
+    html: Option<PathBuf>,
 }
 
 /// What stands for the mode of reads that name none, where others do.
@@ -75,21 +79,21 @@ const NAMELESS: &str = "reads of no mode";
 
 /// What `--json` says of one file.
 #[derive(Debug, Serialize)]
-struct FileReport {
-    file: String,
-    format: &'static str,
-    model: &'static str,
-    consistency: &'static str,
+pub(super) struct FileReport {
+    pub(super) file: String,
+    pub(super) format: &'static str,
+    pub(super) model: &'static str,
+    pub(super) consistency: &'static str,
     /// The mode asked for; else, of several, the one that the verdict is about.
-    read_mode: Option<String>,
-    ops: usize,
-    verdict: ClaimVerdict,
-    reason: String,
-    parse_ms: f64,
-    check_ms: f64,
-    counterexample: Option<Counterexample>,
+    pub(super) read_mode: Option<String>,
+    pub(super) ops: usize,
+    pub(super) verdict: ClaimVerdict,
+    pub(super) reason: String,
+    pub(super) parse_ms: f64,
+    pub(super) check_ms: f64,
+    pub(super) counterexample: Option<Counterexample>,
     /// What `--explain` adds for people.
-    explanation: Option<Explanation>,
+    pub(super) explanation: Option<Explanation>,
     #[serde(skip)]
     certificate: Option<std::result::Result<Certificate, NoCertificate>>,
 }
@@ -100,6 +104,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit> {
     if let Some(exit) = witness::verify(args, &args.files, model)? {
         return Ok(exit);
     }
+    visualise::admits(args)?;
     let mut worst = Exit::Pass;
     for file in &args.files {
         let exit = match check_file(file, model, args) {
@@ -164,7 +169,7 @@ fn check_file(file: &Path, consistency: Consistency, args: &CheckArgs) -> Result
         true => "",
         false => "; the last line was cut off, and is not judged",
     };
-    Ok(FileReport {
+    let report = FileReport {
         file: file.display().to_string(),
         format: read.format.name(),
         model: model.name(),
@@ -178,7 +183,11 @@ fn check_file(file: &Path, consistency: Consistency, args: &CheckArgs) -> Result
         explanation: judged.explanation,
         certificate: judged.certificate,
         read_mode: judged.read_mode,
-    })
+    };
+    if let Some(html) = &args.html {
+        visualise::write(html, &read, model, &report, args)?;
+    }
+    Ok(report)
 }
 
 /// The file of a history. The folder of a run stands for its own, as it does for `report`.
@@ -208,6 +217,16 @@ impl CheckArgs {
             memory_limit_bytes: self.memory_limit,
             ..Options::default()
         }
+    }
+
+    /// The histories.
+    pub(super) fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// Where the page goes, if one is asked for.
+    pub(super) fn html(&self) -> Option<&Path> {
+        self.html.as_deref()
     }
 
     /// The data model asked for.

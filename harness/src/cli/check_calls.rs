@@ -60,12 +60,19 @@ pub(super) fn judge(
     })?;
     if !calls.has_times {
         output::note(&format!(
-            "note: {} has no times: its events are counted instead, and 1 ns below stands for one event",
+            "note: {} has no times: its events are counted instead",
             file.display()
         ));
     }
     if let Some(history) = registers(calls, model) {
-        return Ok((model, judged(&history, None, consistency, args)));
+        let mut judged = judged(&history, None, consistency, args);
+        if let Some(found) = &mut judged.counterexample {
+            found.untimed = !calls.has_times;
+            if calls.calls.iter().all(|call| call.key.is_none()) {
+                found.key_name = Some(String::new());
+            }
+        }
+        return Ok((model, judged));
     }
     if consistency != Consistency::Linearizable {
         return Err(Failure::Usage(format!(
@@ -145,12 +152,18 @@ fn counterexample(calls: &Calls, found: &CallsCounterexample) -> Counterexample 
             .and_then(Datum::as_int)
             .and_then(|int| u64::try_from(int).ok())
     };
-    let end = calls.calls[found.culprit as usize].end_ns();
+    let culprit = &calls.calls[found.culprit as usize];
+    let end = culprit.end_ns();
+    let key = int(culprit.key.as_ref());
     let op = |at: &u32| {
         let call = &calls.calls[*at as usize];
         CounterexampleOp {
             index: u64::from(*at),
             process: int(Some(&call.process)).unwrap_or(0),
+            process_name: match int(Some(&call.process)) {
+                Some(_) => None,
+                None => Some(call.process.to_string()),
+            },
             text: call.to_string(),
             outcome: match call.outcome {
                 Outcome::Ok => "ok",
@@ -168,7 +181,12 @@ fn counterexample(calls: &Calls, found: &CallsCounterexample) -> Counterexample 
     Counterexample {
         read_mode: String::new(),
         model: Consistency::Linearizable.name().to_owned(),
-        key: int(calls.calls[found.culprit as usize].key.as_ref()).unwrap_or(0),
+        key: key.unwrap_or(0),
+        key_name: match key {
+            Some(_) => None,
+            None => Some(found.object.clone().unwrap_or_default()),
+        },
+        untimed: !calls.has_times,
         reason: found.reason.clone(),
         ops: found.calls.iter().map(op).collect(),
     }

@@ -115,24 +115,36 @@ impl Explanation {
         }
     }
 
-    /// For people.
-    pub(super) fn prose(&self) -> String {
+    /// The steps of the cycle, in words.
+    pub(super) fn cycle(&self) -> Vec<&str> {
+        let steps = self.steps.iter().filter(|step| step.depth == 0);
+        steps.map(|step| step.text.as_str()).collect()
+    }
+
+    /// What kind of violation it is, and how sure, on a line.
+    pub(super) fn certainty(&self) -> String {
         let mut text = self
             .class
             .map_or(String::new(), |class| format!("It is a {class}. "));
         text.push_str(match self.minimal {
-            true => "None of the ops above can be left out.",
+            true => "None of these ops can be left out.",
             false => "There was no time to leave out all that can be.",
         });
         text.push_str(&match (self.verified_by.is_empty(), self.class) {
             // A condition on pairs of ops needs no second look; and where one gave up, the reason says so.
-            (true, Some(_)) => "\n".to_owned(),
-            (true, None) => " No second algorithm came to an end on the ops above.\n".to_owned(),
+            (true, Some(_)) => String::new(),
+            (true, None) => " No second algorithm came to an end on them.".to_owned(),
             (false, _) => format!(
-                " Looked at on their own, these ops are rejected by: {}.\n",
+                " Looked at on their own, they are rejected by: {}.",
                 self.verified_by.join(", ")
             ),
         });
+        text
+    }
+
+    /// For people.
+    pub(super) fn prose(&self) -> String {
+        let mut text = self.certainty() + "\n";
         if let Some(cycle) = &self.cycle {
             text.push_str(&format!("\nWhat must come before what, in a cycle:\n  {cycle}\n"));
             for step in &self.steps {

@@ -4,9 +4,11 @@ mod check;
 mod check_calls;
 mod doctor;
 mod explanation;
+mod export;
 mod list;
 mod options;
 mod report;
+mod visualise;
 mod witness;
 
 use std::path::PathBuf;
@@ -54,6 +56,8 @@ enum Command {
     Compare(Box<CompareOptions>),
     /// Check histories
     Check(check::CheckArgs),
+    /// Write a history in another format
+    Export(export::ExportArgs),
     /// Draw the page and plots of a stored run again
     Report(report::ReportArgs),
     /// Run the bundled protocols under virtual time, seed by seed
@@ -125,6 +129,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Run(args) => run_command(*args),
         Command::Compare(options) => compare::compare(&options).map(ExitCode::from),
         Command::Check(args) => check::check(&args).map(ExitCode::from),
+        Command::Export(args) => export::export(&args).map(ExitCode::from),
         Command::Report(args) => report::report(&args).map(ExitCode::from),
         Command::Simulate(options) => simulate::simulate(&options).map(ExitCode::from),
         Command::Mutants(options) => mutants::mutants(&options).map(ExitCode::from),

@@ -30,6 +30,8 @@ pub(super) fn stalest(part: &History, staleness: &Staleness, read_mode: &str) ->
         read_mode: read_mode.to_owned(),
         model: Consistency::Linearizable.name().to_owned(),
         key: found.read.1.key.0,
+        key_name: None,
+        untimed: false,
         reason: found.story(worst),
         ops: found.ops(),
     })
@@ -113,6 +115,7 @@ impl<'a> Found<'a> {
             .map(|(index, op)| CounterexampleOp {
                 index: *index,
                 process: op.process.0,
+                process_name: None,
                 text: op.describe(),
                 outcome: outcome_name(op.outcome).to_owned(),
                 start_ns: op.invoked_ns,

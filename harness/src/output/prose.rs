@@ -10,7 +10,7 @@ const NS_PER_MS: f64 = 1e6;
 const WEAKENED: &str = "pending: it had not returned when the last op here did, and is not needed to have; the write of \
                         a cas: what it expected is not needed either";
 
-/// The ops of a counterexample, with times in milliseconds since the first of them.
+/// The ops of a counterexample, with times in milliseconds since the first of them, or the numbers of events.
 #[must_use]
 pub fn counterexample(example: &Counterexample, width: usize) -> String {
     let zero = example.ops.iter().map(|op| op.start_ns).min().unwrap_or(0);
@@ -18,19 +18,17 @@ pub fn counterexample(example: &Counterexample, width: usize) -> String {
         .text("")
         .text("process")
         .text("op")
-        .number("from ms")
-        .number("to ms");
+        .number(if example.untimed { "from event" } else { "from ms" })
+        .number(if example.untimed { "to event" } else { "to ms" });
     for op in &example.ops {
-        table.row(row(op, zero));
+        table.row(row(op, zero, example.untimed));
     }
-    let heading = if example.read_mode.is_empty() {
-        format!("Why it is not {}: key {}", example.model, example.key)
-    } else {
-        format!(
-            "Why {} is not {}: key {}",
-            example.read_mode, example.model, example.key
-        )
+    let what = match example.read_mode.as_str() {
+        "" => "it",
+        mode => mode,
     };
+    let key = (example.shown_key()).map_or_else(String::new, |key| format!(": key {key}"));
+    let heading = format!("Why {what} is not {}{key}", example.model);
     let weakened = example.ops.iter().any(|op| op.counts_as.is_some());
     format!(
         "{heading}\n{}\n\n{}{}",
@@ -44,8 +42,11 @@ pub fn counterexample(example: &Counterexample, width: usize) -> String {
     )
 }
 
-fn row(op: &CounterexampleOp, zero: u64) -> Vec<String> {
-    let ms = |at: u64| format!("{:.3}", at.saturating_sub(zero) as f64 / NS_PER_MS);
+fn row(op: &CounterexampleOp, zero: u64, untimed: bool) -> Vec<String> {
+    let ms = |at: u64| match untimed {
+        true => at.to_string(),
+        false => format!("{:.3}", at.saturating_sub(zero) as f64 / NS_PER_MS),
+    };
     let end = match (op.outcome.as_str(), op.end_ns) {
         ("info", _) | (_, None) => "never".to_owned(),
         (_, Some(end)) => ms(end),
@@ -56,13 +57,7 @@ fn row(op: &CounterexampleOp, zero: u64) -> Vec<String> {
         (None, outcome) => format!("{} ({outcome})", op.text),
     };
     let mark = if op.culprit { "✗" } else { "" };
-    vec![
-        mark.to_owned(),
-        op.process.to_string(),
-        text,
-        ms(op.start_ns),
-        end,
-    ]
+    vec![mark.to_owned(), op.shown_process(), text, ms(op.start_ns), end]
 }
 
 /// Breaks a text into lines of at most `width` columns, between words.
@@ -89,6 +84,7 @@ mod tests {
         CounterexampleOp {
             index: 0,
             process: 3,
+            process_name: None,
             text: text.into(),
             outcome: outcome.into(),
             start_ns,
@@ -104,6 +100,8 @@ mod tests {
             read_mode: "leader-local".into(),
             model: "linearizable".into(),
             key: 4,
+            key_name: None,
+            untimed: false,
             reason: "process 3 read 4, but 4 was overwritten by write 5 before the read began".into(),
             ops: vec![
                 op("write 5", "ok", 1_000_000, Some(2_500_000), false),

@@ -250,6 +250,7 @@ pub fn counterexample(
     let ops = found.ops.iter().map(|evidence| CounterexampleOp {
         index: u64::from(evidence.index.0),
         process: evidence.op.process.0,
+        process_name: None,
         text: text(&evidence.op),
         outcome: outcome_name(evidence.op.outcome).to_owned(),
         start_ns: evidence.op.invoked_ns,
@@ -265,6 +266,8 @@ pub fn counterexample(
         read_mode: read_mode.to_owned(),
         model: model.name().to_owned(),
         key: found.key.0,
+        key_name: None,
+        untimed: false,
         reason: found.reason.clone(),
         ops: ops.collect(),
     }

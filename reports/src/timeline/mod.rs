@@ -4,5 +4,6 @@ mod columns;
 mod data;
 mod selection;
 
-pub(crate) use data::{TimelineData, build};
+pub(crate) use columns::{Column, PackedColumn};
+pub(crate) use data::build;
 pub(crate) use selection::{Kept, MAX_OPS, Selection, evenly, refused, select};

@@ -191,6 +191,7 @@ mod tests {
             index: culprit,
             counts_as: None,
             process: 0,
+            process_name: None,
             text: "read -> 1".into(),
             outcome: "ok".into(),
             start_ns: 0,
@@ -201,6 +202,8 @@ mod tests {
             read_mode: "log".into(),
             model: "linearizable".into(),
             key: 0,
+            key_name: None,
+            untimed: false,
             reason: String::new(),
             ops: vec![op],
         };

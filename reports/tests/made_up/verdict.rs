@@ -138,6 +138,7 @@ fn counterexample(history: &History, staleness: &[ReadStaleness]) -> Option<Coun
         CounterexampleOp {
             index: at as u64,
             process: op.process.0,
+            process_name: None,
             text: match (op.action, op.observed) {
                 (Action::Write { value }, _) => format!("write {value}"),
                 (Action::Cas { from, to }, _) => format!("cas {from} -> {to}"),
@@ -159,6 +160,8 @@ fn counterexample(history: &History, staleness: &[ReadStaleness]) -> Option<Coun
         read_mode: MODES[1].into(),
         model: "linearizable".into(),
         key: key.0,
+        key_name: None,
+        untimed: false,
         reason:
             "process 1 read 2, but 2 was overwritten by write 3, which returned 412 ms before the read began"
                 .into(),

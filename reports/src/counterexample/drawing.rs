@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 
+use super::{Clock, outcome_class};
 use crate::format;
 use crate::report::Span;
 use crate::results::{Counterexample, CounterexampleOp};
@@ -71,11 +72,12 @@ pub(crate) fn draw(counterexample: &Counterexample, span: Span) -> Option<(Strin
     if ops.is_empty() {
         return None;
     }
-    let axis = Axis::new(&ops);
-    let mut processes: Vec<u64> = Vec::new();
+    let clock = Clock::new(counterexample, span);
+    let axis = Axis::new(&ops, clock);
+    let mut processes: Vec<String> = Vec::new();
     for op in &ops {
-        if !processes.contains(&op.process) {
-            processes.push(op.process);
+        if !processes.contains(&op.shown_process()) {
+            processes.push(op.shown_process());
         }
     }
     let mut lanes = Vec::new();
@@ -83,8 +85,8 @@ pub(crate) fn draw(counterexample: &Counterexample, span: Span) -> Option<(Strin
     let mut y = TOP;
     for process in processes {
         let mut rows = Rows::default();
-        for op in ops.iter().filter(|op| op.process == process) {
-            bars.push(bar(op, &axis, &mut rows, y, span));
+        for op in ops.iter().filter(|op| op.shown_process() == process) {
+            bars.push(bar(op, &axis, &mut rows, y, clock));
         }
         let height = ROW * rows.len() as f64;
         lanes.push(Lane {
@@ -101,7 +103,7 @@ pub(crate) fn draw(counterexample: &Counterexample, span: Span) -> Option<(Strin
         left: LEFT,
         right: WIDTH - 4.0,
         culprit_at: culprit.map(|op| axis.x(op.start_ns)),
-        ticks: ticks(&axis, span),
+        ticks: ticks(&axis, clock),
         bottom: y,
         lanes,
         bars,
@@ -131,7 +133,7 @@ struct Axis {
 }
 
 impl Axis {
-    fn new(ops: &[&CounterexampleOp]) -> Self {
+    fn new(ops: &[&CounterexampleOp], clock: Clock) -> Self {
         let moments: BTreeSet<u64> = ops
             .iter()
             .flat_map(|op| [Some(op.start_ns), finite_end(op)])
@@ -141,8 +143,8 @@ impl Axis {
         let mut at = 0.0;
         let mut places = vec![0.0];
         for pair in moments.windows(2) {
-            // Between a fixed share and a logarithm of the gap in microseconds: a gap is always seen, none dominates.
-            at += 2.0 + ((pair[1] - pair[0]) as f64 / 1_000.0).ln_1p();
+            // Between a fixed share and a logarithm of the gap in its unit: a gap is always seen, none dominates.
+            at += 2.0 + ((pair[1] - pair[0]) as f64 / clock.unit()).ln_1p();
             places.push(at);
         }
         let open_ended = ops.iter().any(|op| finite_end(op).is_none());
@@ -172,7 +174,7 @@ fn finite_end(op: &CounterexampleOp) -> Option<u64> {
 /// For each row of a lane, the place up to which it is taken.
 type Rows = Vec<f64>;
 
-fn bar(op: &CounterexampleOp, axis: &Axis, rows: &mut Rows, lane_y: f64, span: Span) -> Bar {
+fn bar(op: &CounterexampleOp, axis: &Axis, rows: &mut Rows, lane_y: f64, clock: Clock) -> Bar {
     let x = axis.x(op.start_ns);
     let end = finite_end(op);
     let right = end.map_or(WIDTH - RIGHT / 2.0, |end| axis.x(end)).max(x + 6.0);
@@ -197,14 +199,11 @@ fn bar(op: &CounterexampleOp, axis: &Axis, rows: &mut Rows, lane_y: f64, span: S
     let interval = match end {
         Some(end) => format!(
             "{} to {} ({})",
-            format::moment(span.seconds(op.start_ns)),
-            format::moment(span.seconds(end)),
-            format::duration_ms((end - op.start_ns) as f64 / 1e6)
+            clock.moment(op.start_ns),
+            clock.moment(end),
+            clock.length(op.start_ns, end)
         ),
-        None => format!(
-            "from {}, never known to end",
-            format::moment(span.seconds(op.start_ns))
-        ),
+        None => format!("from {}, never known to end", clock.moment(op.start_ns)),
     };
     Bar {
         class: outcome_class(&op.outcome),
@@ -217,32 +216,23 @@ fn bar(op: &CounterexampleOp, axis: &Axis, rows: &mut Rows, lane_y: f64, span: S
         width: right - x,
         title: format!(
             "op {}, process {}: {} ({}), {interval}",
-            op.index, op.process, op.text, op.outcome
+            op.index,
+            op.shown_process(),
+            op.text,
+            op.outcome
         ),
         text,
     }
 }
 
-/// The CSS class of an outcome; anything unknown is drawn as `info`.
-pub(crate) fn outcome_class(outcome: &str) -> &'static str {
-    match outcome {
-        "ok" => "ok",
-        "fail" => "fail",
-        _ => "info",
-    }
-}
-
 /// Moments along the top, as many as fit side by side: the first in seconds of the run, the others from there on.
-fn ticks(axis: &Axis, span: Span) -> Vec<Tick> {
+fn ticks(axis: &Axis, clock: Clock) -> Vec<Tick> {
     let mut ticks = Vec::new();
     let mut free_from = 0.0;
     for (&moment, &x) in axis.moments.iter().zip(&axis.places) {
         let text = match ticks.is_empty() {
-            true => format::moment(span.seconds(moment)),
-            false => format!(
-                "+{}",
-                format::duration_ms((moment - axis.moments[0]) as f64 / 1e6)
-            ),
+            true => clock.moment(moment),
+            false => format!("+{}", clock.length(axis.moments[0], moment)),
         };
         let width = text.chars().count() as f64 * ADVANCE;
         if x >= free_from && x + width < WIDTH {
@@ -267,6 +257,7 @@ mod tests {
         CounterexampleOp {
             index,
             process: index,
+            process_name: None,
             text: format!("write {index}"),
             outcome: outcome.into(),
             start_ns,
@@ -281,6 +272,8 @@ mod tests {
             read_mode: "leader-local".into(),
             model: "linearizable".into(),
             key: 3,
+            key_name: None,
+            untimed: false,
             reason: "stale".into(),
             ops,
         }
@@ -293,7 +286,8 @@ mod tests {
             op(1, 6, Some(2_000_000_000), false),
             op(2, 2_000_000_001, None, true),
         ];
-        let axis = Axis::new(&ops.iter().collect::<Vec<_>>());
+        let clock = Clock::new(&counterexample(Vec::new()), SPAN);
+        let axis = Axis::new(&ops.iter().collect::<Vec<_>>(), clock);
         assert!(
             axis.places.windows(2).all(|pair| pair[0] + 1.0 < pair[1]),
             "{:?}",
