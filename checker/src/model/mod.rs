@@ -95,6 +95,23 @@ pub trait Model {
         false
     }
 
+    /// Whether `op` answers so in every state. Worth telling only where some op overwrites, or there is a sink.
+    fn is_blind(&self, op: &Self::Op) -> bool {
+        self.overwrites(op)
+    }
+
+    /// Whether `op` answers so in every state, and leaves the same one whatever was before: a write. The search does
+    /// not branch on what is overwritten before anybody saw it.
+    fn overwrites(&self, op: &Self::Op) -> bool {
+        let _ = op;
+        false
+    }
+
+    /// A state that no op changes but one that overwrites, if there is such a state.
+    fn sink(&self) -> Option<Self::State> {
+        None
+    }
+
     /// Ops that share a group can be left out of any history together, all of them at once, and what stays is still
     /// linearizable if the whole was. Counterexamples are shrunk by it. Pure ops need none.
     fn group(&self, op: &Self::Op) -> Option<u32> {

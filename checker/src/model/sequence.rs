@@ -101,6 +101,19 @@ impl<T: Sync + Send> Model for Sequence<T> {
     fn is_pure(&self, op: &Op) -> bool {
         op.iter().all(|step| matches!(step, Step::Is(_)))
     }
+
+    fn is_blind(&self, op: &Op) -> bool {
+        op.iter().all(|step| !matches!(step, Step::Is(_)))
+    }
+
+    fn overwrites(&self, op: &Op) -> bool {
+        matches!(op.first(), Some(Step::Put(_))) && self.is_blind(op)
+    }
+
+    /// What is not even the beginning of anything read becomes nothing of the kind by growing.
+    fn sink(&self) -> Option<u32> {
+        Some(UNREAD)
+    }
 }
 
 /// A step as it was called for.
