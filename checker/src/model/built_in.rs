@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
+use super::check::{holds, sane};
 use super::counter::Counter;
 use super::lock::{FencedLock, Lock};
 use super::lower::{BadCall, Named, Part, no_such};
@@ -15,9 +16,9 @@ use super::register::Register;
 use super::sequence::{KeyValue, ListAppend};
 use super::set::Set;
 use super::{ModelVerdict, check_model, validate};
-use crate::budget::Spent;
+use crate::budget::{Budget, Spent};
 use crate::call::{Call, Calls, Datum};
-use crate::linearizable::{Options, is_worth_threads};
+use crate::linearizable::{Options, in_pool, is_worth_threads};
 
 macro_rules! models {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal $(| $alias:literal)? => $model:ty,)+) => {
@@ -50,6 +51,12 @@ macro_rules! models {
             fn check(self, calls: &Calls, options: &Options) -> Result<CallReport, BadCall> {
                 match self {
                     $(Self::$variant => check_parts::<$model>(calls, options),)+
+                }
+            }
+
+            fn decide(self, calls: &Calls, options: &Options) -> Result<Result<bool, Spent>, BadCall> {
+                match self {
+                    $(Self::$variant => decide_parts::<$model>(calls, options),)+
                 }
             }
 
@@ -169,14 +176,21 @@ pub struct DeadConfiguration {
 /// If a call is none of the model's.
 pub fn check_calls(calls: &Calls, model: BuiltIn, options: &Options) -> Result<CallReport, BadCall> {
     model.admits(calls)?;
-    let pool = options
-        .threads
-        .map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build());
-    match pool {
-        Some(Ok(pool)) => pool.install(|| model.check(calls, options)),
-        // A pool that cannot be built is no reason to withhold a verdict: the global one serves as well.
-        None | Some(Err(_)) => model.check(calls, options),
-    }
+    in_pool(options, || model.check(calls, options))
+}
+
+/// As [`check_calls`], but only decides and explains nothing: whether `calls` are linearizable, or the limit that was
+/// reached. Objects are decided one after the other, and none after the first that is not linearizable.
+///
+/// # Errors
+/// If a call is none of the model's.
+pub fn decide_calls(
+    calls: &Calls,
+    model: BuiltIn,
+    options: &Options,
+) -> Result<Result<bool, Spent>, BadCall> {
+    model.admits(calls)?;
+    model.decide(calls, options)
 }
 
 impl BuiltIn {
@@ -252,6 +266,20 @@ impl BuiltIn {
 fn is_append(step: &Datum) -> bool {
     let step = step.elements().unwrap_or_default();
     step.first().and_then(|f| f.as_name()) == Some("append")
+}
+
+fn decide_parts<M: Named>(calls: &Calls, options: &Options) -> Result<Result<bool, Spent>, BadCall> {
+    let deadline = options.time_limit.map(|limit| Instant::now() + limit);
+    let budget = Budget::new(deadline, options.memory_limit_bytes);
+    let mut spent = None;
+    for part in M::parts(calls)? {
+        match holds(&part.model, &sane(&part.ops), &budget) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Ok(false)),
+            Err(limit) => spent = Some(limit),
+        }
+    }
+    Ok(spent.map_or(Ok(true), Err))
 }
 
 fn check_parts<M: Named>(calls: &Calls, options: &Options) -> Result<CallReport, BadCall>

@@ -52,8 +52,10 @@
 
 mod built_in;
 mod check;
+mod collection;
 mod counter;
 mod depth_first;
+mod grow_only;
 mod interned;
 mod lock;
 mod lower;
@@ -67,6 +69,7 @@ mod validate;
 
 pub use built_in::{
     BuiltIn, CallReport, CallVerdict, CallsCounterexample, DeadConfiguration, UnknownModel, check_calls,
+    decide_calls,
 };
 pub use check::{ModelVerdict, Stuck, check_model};
 pub use lower::BadCall;
@@ -112,6 +115,13 @@ pub trait Model {
         None
     }
 
+    /// Decides about `ops` without a search, where an exact and faster way is known. Their ends are never before their
+    /// starts.
+    fn shortcut(&self, ops: &[TimedOp<Self::Op>]) -> Option<Shortcut> {
+        let _ = ops;
+        None
+    }
+
     /// Ops that share a group can be left out of any history together, all of them at once, and what stays is still
     /// linearizable if the whole was. Counterexamples are shrunk by it. Pure ops need none.
     fn group(&self, op: &Self::Op) -> Option<u32> {
@@ -123,6 +133,15 @@ pub trait Model {
     fn state_bytes(&self, state: &Self::State) -> usize {
         size_of_val(state)
     }
+}
+
+/// What [`Model::shortcut`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shortcut {
+    /// There is a linearization: these ops in this order, by their positions.
+    Linearizable(Vec<u32>),
+    /// There is none.
+    NotLinearizable,
 }
 
 /// An op with its closed interval.

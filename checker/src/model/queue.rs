@@ -3,11 +3,13 @@
 
 use std::marker::PhantomData;
 
-use super::Model;
+use super::collection::{self, Action};
 use super::lower::{
     BadCall, Named, Names, Object, Part, Symbols, answer, may_have_happened, no_such, objects,
 };
+use super::{Model, Shortcut, TimedOp};
 use crate::call::{Call, Calls, Datum};
+use crate::lower::NEVER;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Op {
@@ -25,6 +27,8 @@ pub(super) trait Discipline: Send + Sync {
     fn next(len: usize) -> std::ops::Range<usize>;
     /// Whether the order of elements matters.
     const IS_ORDERED: bool;
+    /// Whether unique elements can be judged without a search, and if so, whether as those of a queue.
+    const AS_QUEUE: Option<bool>;
 }
 
 /// In any order.
@@ -37,6 +41,7 @@ pub(super) struct Last;
 impl Discipline for Any {
     const NAME: &'static str = "queue";
     const IS_ORDERED: bool = false;
+    const AS_QUEUE: Option<bool> = Some(false);
     fn next(len: usize) -> std::ops::Range<usize> {
         0..len
     }
@@ -45,6 +50,7 @@ impl Discipline for Any {
 impl Discipline for First {
     const NAME: &'static str = "fifo-queue";
     const IS_ORDERED: bool = true;
+    const AS_QUEUE: Option<bool> = Some(true);
     fn next(len: usize) -> std::ops::Range<usize> {
         0..len.min(1)
     }
@@ -53,6 +59,7 @@ impl Discipline for First {
 impl Discipline for Last {
     const NAME: &'static str = "stack";
     const IS_ORDERED: bool = true;
+    const AS_QUEUE: Option<bool> = None;
     fn next(len: usize) -> std::ops::Range<usize> {
         len.saturating_sub(1)..len
     }
@@ -106,6 +113,21 @@ impl<D: Discipline> Model for Queue<D> {
 
     fn is_pure(&self, op: &Op) -> bool {
         *op == Op::Empty
+    }
+
+    fn shortcut(&self, ops: &[TimedOp<Op>]) -> Option<Shortcut> {
+        let is_queue = D::AS_QUEUE?;
+        let timed = ops.iter().map(|op| collection::Timed {
+            action: match op.op {
+                Op::Insert(value) => Action::Insert(value),
+                Op::Remove(value) => Action::Remove(value),
+                Op::RemoveSome => Action::RemoveSome,
+                Op::Empty => Action::Empty,
+            },
+            start: op.start_ns,
+            end: op.end_ns.unwrap_or(NEVER),
+        });
+        collection::decide(&timed.collect::<Vec<_>>(), is_queue)
     }
 
     fn group(&self, op: &Op) -> Option<u32> {

@@ -9,7 +9,8 @@ use crate::linearizable::Options;
 use crate::model::{BuiltIn, CallVerdict, check_calls};
 
 /// A history that is linearizable by the way it is made, or one that was then spoiled.
-fn sample(choices: &mut Choices, model: BuiltIn, spoiled: bool) -> Calls {
+/// With `unique` nothing is inserted twice.
+fn sample(choices: &mut Choices, model: BuiltIn, spoiled: bool, unique: bool) -> Calls {
     let threads = 1 + choices.below(3) as usize;
     let (wanted, repertoire) = (1 + choices.below(7) as usize, repertoire(model));
     let (mut object, mut now) = (Object::new(), 0);
@@ -21,7 +22,15 @@ fn sample(choices: &mut Choices, model: BuiltIn, spoiled: bool) -> Calls {
         let thread = choices.below(threads as u64) as usize;
         match open[thread] {
             None if calls.len() < wanted => {
-                let (f, argument) = repertoire[choices.below(repertoire.len() as u64) as usize].clone();
+                let (f, mut argument) = repertoire[choices.below(repertoire.len() as u64) as usize].clone();
+                if unique && matches!(f, "enqueue" | "add") {
+                    argument = Datum::Int(calls.len() as i64);
+                } else if unique && matches!(f, "contains" | "remove") {
+                    argument = Datum::Int(choices.below(calls.len() as u64 + 1) as i64);
+                }
+                if unique && f == "remove" && choices.percent(80) {
+                    continue;
+                }
                 open[thread] = Some(calls.len());
                 done.push(false);
                 calls.push(call(calls.len(), f, argument, now));
@@ -161,7 +170,8 @@ fn all_models_agree_with_plain_objects() {
         for seed in 0..cases(20_000) {
             let mut choices = Choices::new(seed + (number << 40) + (1 << 50));
             let spoiled = choices.percent(60);
-            let history = sample(&mut choices, *model, spoiled);
+            let unique = choices.percent(50);
+            let history = sample(&mut choices, *model, spoiled, unique);
             let all: Vec<&Call> = history.calls.iter().collect();
             let expected = brute(*model, &all);
             assert!(spoiled || expected, "{model}, seed {seed}: {history:#?}");
