@@ -44,6 +44,7 @@ mod ledger;
 pub mod linearizable;
 mod lower;
 pub mod model;
+mod recent;
 pub mod staleness;
 pub mod summary;
 #[cfg(test)]

@@ -10,10 +10,14 @@ use crate::counterexample::{Counterexample, explain};
 use crate::frontier::{self, Register, register_ops};
 use crate::history::{History, Key, OpIndex};
 use crate::lower::{KeyOps, split};
+use crate::recent;
 use crate::zones::{self, Witness};
 
 /// So many keys with violations are explained at most; the smallest counterexample is shown.
 const MAX_EXPLAINED_KEYS: usize = 8;
+
+/// How long a short window may be looked for in a long history that is not linearizable.
+const RECENT_TIME: Duration = Duration::from_secs(5);
 
 /// What a check may cost.
 #[derive(Clone, Debug)]
@@ -303,7 +307,18 @@ fn evidence_len(key: &KeyOps, decision: &Decision) -> usize {
 
 fn explained(history: &History, invalid: &[(&KeyOps, &Decision)], options: &Options) -> Verdict {
     let limit = options.shrink_time_limit / u32::try_from(invalid.len()).unwrap_or(u32::MAX);
-    let explain_key = |(key, decision): &(&KeyOps, &Decision)| explain(history, key, decision, limit);
+    let explain_key = |(key, decision): &(&KeyOps, &Decision)| {
+        let recent = match decision {
+            Decision::Culprit(culprit) if key.ops.len() >= recent::OPS_MIN => {
+                recent::witness(key, *culprit, RECENT_TIME)
+            }
+            _ => None,
+        };
+        match recent {
+            Some(witness) => explain(history, key, &Decision::Witnesses(vec![witness]), limit),
+            None => explain(history, key, decision, limit),
+        }
+    };
     let counterexamples: Vec<Result<Counterexample, UnknownReason>> =
         if is_worth_threads(invalid.len(), history.ops.len()) {
             invalid.par_iter().map(explain_key).collect()
