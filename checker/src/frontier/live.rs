@@ -38,6 +38,7 @@ impl LiveOp {
     /// What its return asks for.
     pub(super) fn wanted(&self, layout: Layout) -> Wanted {
         Wanted {
+            op: self.op,
             missing: self.missing(layout),
             taken: self.traits.is_lazy.then(|| layout.taken(self.slot)),
         }
@@ -56,6 +57,7 @@ impl LiveOp {
 /// The op that returns, as rows tell of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
+    pub(super) op: u32,
     missing: Spot,
     /// Of a lazy op.
     taken: Option<Spot>,

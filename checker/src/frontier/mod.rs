@@ -23,10 +23,11 @@
 //!    can be hidden, too.
 //!
 //! Rule 7 loses no linearization, if the return of a lazy op that can be hidden goes both ways: it stays hidden, or it
-//! is taken. Take one, and call those lazy ops hidden that come before one that overwrites with
-//! nothing but lazy ones between. Walking along it, each return finds its op linearized, or owed, or hidden by an op
-//! that was applied since its call: that comes after it in the linearization, so it was not applied for the sake of
-//! an op that had returned before the call.
+//! is taken. Take one, and call those lazy ops hidden that come before one that overwrites with nothing but lazy ones
+//! between. Walking along it, each return finds its op linearized, or owed, or hidden by an op that was applied since
+//! its call: that comes after it in the linearization, so it was not applied for the sake of an op that had returned
+//! before the call. A lazy op is applied only where a pending op sees it at once, or another builds on it, or it returns
+//! itself: where it is seen later, it can be taken then, and what it would have hidden is taken instead.
 
 mod live;
 mod model;

@@ -272,7 +272,8 @@ impl<'a, M: Model> Search<'a, M> {
             }
             let blind_end = self.live.blind_end();
             blind_end.clear(&mut successor);
-            if wanted.is_settled(&successor) {
+            // What nobody has seen yet can as well be taken later, unless it returns now.
+            if wanted.is_settled(&successor) && (is_seen || op == wanted.op) {
                 self.next.insert(&successor, path);
             }
             if !wanted.is_in(&successor) {

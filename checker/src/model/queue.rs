@@ -144,9 +144,25 @@ impl<D: Discipline> Model for Queue<D> {
 
 impl<D: Discipline> Named for Queue<D> {
     fn parts(calls: &Calls) -> Result<Vec<Part<Self>>, BadCall> {
+        // Where nobody finds a bag empty, each of its values is an object of its own; and to remove an unknown one
+        // helps nobody.
+        let alone = D::AS_QUEUE == Some(false) && !calls.calls.iter().any(finds_nothing);
         let mut symbols = Symbols::new();
         let objects = objects(calls, |call| {
-            Ok(op::<D>(call, &mut symbols)?.map(|op| (call.key.clone(), op)))
+            let Some(op) = op::<D>(call, &mut symbols)? else {
+                return Ok(None);
+            };
+            let value = match op {
+                Op::RemoveSome if alone => return Ok(None),
+                Op::Insert(_) => &call.argument,
+                _ => answer(call).unwrap_or(&Datum::Nil),
+            };
+            let key = match (&call.key, alone) {
+                (key, false) => key.clone(),
+                (None, true) => Some(value.clone()),
+                (Some(key), true) => Some(Datum::Vector(vec![key.clone(), value.clone()])),
+            };
+            Ok(Some((key, op)))
         })?;
         let names = symbols.names();
         let part = |object: Object<Op>| {
@@ -163,6 +179,11 @@ impl<D: Discipline> Named for Queue<D> {
     fn show(&self, elements: &Vec<u32>) -> String {
         format!("[{}]", self.names.list(elements.iter().copied()))
     }
+}
+
+/// Whether the call found that there is nothing to remove.
+fn finds_nothing(call: &Call) -> bool {
+    matches!(&*call.f, "dequeue" | "pop") && answer(call) == Some(&Datum::Nil)
 }
 
 fn op<D: Discipline>(call: &Call, symbols: &mut Symbols) -> Result<Option<Op>, String> {

@@ -12,7 +12,7 @@ use crate::model::{BuiltIn, CallVerdict, check_calls};
 /// With `unique` nothing is inserted twice.
 fn sample(choices: &mut Choices, model: BuiltIn, spoiled: bool, unique: bool) -> Calls {
     let threads = 1 + choices.below(3) as usize;
-    let (wanted, repertoire) = (1 + choices.below(7) as usize, repertoire(model));
+    let (wanted, repertoire) = (2 + choices.below(6) as usize, repertoire(model));
     let (mut object, mut now) = (Object::new(), 0);
     let mut calls: Vec<Call> = Vec::new();
     let mut open: Vec<Option<usize>> = vec![None; threads];
@@ -79,7 +79,7 @@ fn call(number: usize, f: &str, argument: Datum, now: u64) -> Call {
 
 /// Two calls swap their answers or their intervals, or one is left out or returns sooner.
 fn spoil(choices: &mut Choices, calls: &mut Vec<Call>) {
-    for _ in 0..1 + choices.below(4) {
+    for _ in 0..1 + choices.below(10) {
         let (a, b) = (
             choices.below(calls.len() as u64) as usize,
             choices.below(calls.len() as u64) as usize,
@@ -169,7 +169,7 @@ fn all_models_agree_with_plain_objects() {
         let (mut valid, mut invalid) = (0, 0);
         for seed in 0..cases(20_000) {
             let mut choices = Choices::new(seed + (number << 40) + (1 << 50));
-            let spoiled = choices.percent(60);
+            let spoiled = choices.percent(90);
             let unique = choices.percent(50);
             let history = sample(&mut choices, *model, spoiled, unique);
             let all: Vec<&Call> = history.calls.iter().collect();
@@ -212,6 +212,7 @@ fn all_models_agree_with_plain_objects() {
                 other => panic!("{model}, seed {seed}: {other:?}"),
             }
         }
+        println!("{model}: {valid} valid and {invalid} invalid histories");
         assert!(
             valid * 5 > invalid && invalid * 20 > valid,
             "{model}: {valid} valid, {invalid} invalid"
