@@ -1,5 +1,5 @@
 # The two commands of the README, and what helps to work on the project. Each does its own set-up.
-.PHONY: help demo test setup build lint docs bench
+.PHONY: help demo test setup build lint docs bench bench-table agree
 
 help:
 	@echo 'make demo    Raft and ZAB under the same faults, judged and compared, in about a minute'
@@ -7,6 +7,8 @@ help:
 	@echo 'make build   the splitbrain program: target/release/splitbrain'
 	@echo 'make lint    formatting, clippy and the documentation, as contributions must pass them'
 	@echo 'make bench   the benchmarks'
+	@echo 'make bench-table   what checks cost, in one table (OPS_MAX=10000000 for the longest history)'
+	@echo 'make agree   the long run of the tests that hold the checks against brute force (FACTOR=12)'
 
 setup:
 	@scripts/setup
@@ -27,3 +29,9 @@ lint: setup
 
 bench: setup
 	cargo bench --workspace --locked
+
+bench-table: setup
+	cargo run --release --locked -p splitbrain-checker --example table -- $(or $(OPS_MAX),1000000)
+
+agree: setup
+	SPLITBRAIN_TEST_FACTOR=$(or $(FACTOR),12) cargo test --locked -p splitbrain-checker --lib -- --nocapture all_algorithms_agree all_models_agree
