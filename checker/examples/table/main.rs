@@ -332,5 +332,5 @@ fn peak_memory() -> Option<String> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(format!("{:.2} GB", kilobytes / (1 << 20) as f64))
+    Some(format!("{:.2} GB", kilobytes / f64::from(1 << 20)))
 }

@@ -78,7 +78,7 @@ fn all_algorithms_agree_on_random_small_histories() {
             &mut tally.invalid
         }) += 1;
     }
-    println!(
+    eprintln!(
         "{} histories, {} of them valid and {} invalid; zones decided {}",
         tally.valid + tally.invalid,
         tally.valid,

@@ -212,7 +212,7 @@ fn all_models_agree_with_plain_objects() {
                 other => panic!("{model}, seed {seed}: {other:?}"),
             }
         }
-        println!("{model}: {valid} valid and {invalid} invalid histories");
+        eprintln!("{model}: {valid} valid and {invalid} invalid histories");
         assert!(
             valid * 5 > invalid && invalid * 20 > valid,
             "{model}: {valid} valid, {invalid} invalid"
