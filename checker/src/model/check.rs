@@ -164,7 +164,7 @@ fn culprit<M: Model>(model: &M, ops: &[TimedOp<M::Op>], budget: &Budget) -> Resu
 }
 
 /// Searches for a linearization. With `trace` it tells orders.
-fn by_search<M: Model>(
+pub(super) fn by_search<M: Model>(
     model: &M,
     ops: &[TimedOp<M::Op>],
     budget: &Budget,

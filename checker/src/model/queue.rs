@@ -200,3 +200,125 @@ fn op<D: Discipline>(call: &Call, symbols: &mut Symbols) -> Result<Option<Op>, S
         _ => Err(no_such(D::NAME, call, "enqueue and dequeue, or push and pop")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::marker::PhantomData;
+
+    use super::super::check::{Found, by_search};
+    use super::super::lower::Symbols;
+    use super::super::{Model, Shortcut, TimedOp, validate};
+    use super::{Any, Discipline, First, Op, Queue};
+    use crate::budget::Budget;
+    use crate::testing::cases;
+    use crate::testing::generate::Choices;
+
+    /// Each op takes effect at some moment of its interval. Then some intervals are exchanged or cut.
+    fn sample<D: Discipline>(choices: &mut Choices, clients: u64, count: usize) -> Vec<TimedOp<Op>> {
+        let (mut held, mut now): (Vec<u32>, u64) = (Vec::new(), 0);
+        let mut ops: Vec<TimedOp<Op>> = Vec::new();
+        let mut open: Vec<Option<(usize, bool)>> = vec![None; clients as usize];
+        while ops.len() < count || open.iter().any(Option::is_some) {
+            now += choices.below(3);
+            let client = choices.below(clients) as usize;
+            match open[client] {
+                None if ops.len() < count => {
+                    let insert = Op::Insert(ops.len() as u32 + 1);
+                    ops.push(TimedOp {
+                        op: if choices.percent(50) {
+                            insert
+                        } else {
+                            Op::RemoveSome
+                        },
+                        start_ns: now,
+                        end_ns: None,
+                    });
+                    open[client] = Some((ops.len() - 1, false));
+                }
+                None => {}
+                Some((at, false)) => {
+                    let next = D::next(held.len());
+                    ops[at].op = match ops[at].op {
+                        Op::Insert(value) => {
+                            held.push(value);
+                            Op::Insert(value)
+                        }
+                        _ if held.is_empty() => Op::Empty,
+                        _ => Op::Remove(held.remove(next.start + choices.below(next.len() as u64) as usize)),
+                    };
+                    open[client] = Some((at, true));
+                }
+                Some((at, true)) => {
+                    if choices.percent(95) {
+                        ops[at].end_ns = Some(now);
+                    } else if choices.percent(50) && !matches!(ops[at].op, Op::Insert(_)) {
+                        ops[at].op = Op::RemoveSome;
+                    }
+                    open[client] = None;
+                }
+            }
+        }
+        for _ in 0..choices.below(4) {
+            let (a, b) = (
+                choices.below(count as u64) as usize,
+                choices.below(count as u64) as usize,
+            );
+            match choices.below(2) {
+                0 if ops[a].end_ns.is_some() && ops[b].end_ns.is_some() => {
+                    let of = |op: &TimedOp<Op>| (op.start_ns, op.end_ns);
+                    let (first, second) = (of(&ops[a]), of(&ops[b]));
+                    (ops[a].start_ns, ops[a].end_ns) = second;
+                    (ops[b].start_ns, ops[b].end_ns) = first;
+                }
+                _ => ops[a].end_ns = ops[a].end_ns.map(|_| ops[a].start_ns),
+            }
+        }
+        ops
+    }
+
+    fn agree<D: Discipline>() {
+        let queue: Queue<D> = Queue {
+            names: Symbols::new().names(),
+            values_stand_alone: false,
+            discipline: PhantomData,
+        };
+        let (mut valid, mut invalid) = (0, 0);
+        for seed in 0..cases(5_000) {
+            let mut choices = Choices::new(seed + (1 << 45));
+            let clients = 1 + choices.below(4);
+            let count = 4 + choices.below(16) as usize;
+            let ops = sample::<D>(&mut choices, clients, count);
+            let Some(found) = queue.shortcut(&ops) else {
+                continue;
+            };
+            // Removals of unknown values can be too much for the search.
+            let Ok(searched) = by_search(&queue, &ops, &Budget::new(None, 1 << 18), false) else {
+                continue;
+            };
+            let expected = matches!(searched, Found::Linearizable(_));
+            match found {
+                Shortcut::Linearizable(order) => {
+                    assert!(expected, "{}, seed {seed}: {ops:#?}", D::NAME);
+                    assert_eq!(validate(&queue, &ops, &order), Ok(()), "seed {seed}: {ops:#?}");
+                    valid += 1;
+                }
+                Shortcut::NotLinearizable => {
+                    assert!(!expected, "{}, seed {seed}: {ops:#?}", D::NAME);
+                    invalid += 1;
+                }
+            }
+        }
+        let fair = valid.min(invalid) * 5 > valid.max(invalid);
+        assert!(fair, "{}: {valid} valid, {invalid} invalid", D::NAME);
+    }
+
+    #[test]
+    fn longer_histories_of_queues_agree_with_the_search() {
+        agree::<First>();
+    }
+
+    #[test]
+    fn longer_histories_of_bags_agree_with_the_search() {
+        agree::<Any>();
+    }
+}
