@@ -1,142 +1,142 @@
-//! What a check costs: zones on unique values from 10^3 to 10^6 ops, the frontier on duplicate values, and the
-//! codec beside them.
+//! What a check costs: recorded histories (of the folder that `SPLITBRAIN_HISTORIES` names), registers of unique and of
+//! few values, ops of unknown outcome, key-value stores, sets, queues; and the codec beside them.
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-use splitbrain_checker::history::{
-    Action, Answer, Event, EventKind, Header, History, HistoryBuilder, Key, NativeWriter, ProcessId, Value,
-    read_native,
-};
-use splitbrain_checker::linearizable::{Options, check_linearizable};
+#[path = "../examples/table/histories.rs"]
+#[expect(dead_code, reason = "the table uses what is not used here")]
+mod histories;
 
-/// A linearizable history of one register: half reads, the rest writes and cas. Ops take effect in the order of
-/// their invocation, at a random moment of their interval. Values are unique, or of `values` many.
-fn events(ops: u64, concurrency: u64, values: Option<u64>) -> Vec<Event> {
-    let mut rng = ChaCha8Rng::seed_from_u64(ops ^ concurrency);
-    let mut below = |n: u64| rng.next_u64() % n;
-    let mut held: Option<Value> = None;
-    let mut open: Vec<Option<(Action, Option<Answer>)>> = vec![None; concurrency as usize];
-    let mut events = Vec::with_capacity(2 * ops as usize);
-    let (mut invoked, mut completed) = (0, 0);
-    while completed < ops {
-        let process = below(concurrency);
-        let slot = &mut open[process as usize];
-        let event = |action, kind| Event {
-            time_ns: events.len() as u64,
-            process: ProcessId(process),
-            key: Key(0),
-            action,
-            kind,
-        };
-        match *slot {
-            None if invoked < ops => {
-                let value = Value(values.map_or(invoked, &mut below) as i64);
-                let action = match (below(4), held) {
-                    (0 | 1, _) => Action::Read,
-                    (2, Some(from)) if from != value => Action::Cas { from, to: value },
-                    _ => Action::Write { value },
-                };
-                invoked += 1;
-                *slot = Some((action, None));
-                events.push(event(
-                    action,
-                    EventKind::Invoke {
-                        read_mode: None,
-                        node: None,
-                    },
-                ));
-            }
-            None => {}
-            Some((action, None)) => {
-                let mut answer = Answer::default();
-                match action {
-                    Action::Read => answer.observed = Some(held),
-                    Action::Write { value } => held = Some(value),
-                    Action::Cas { from, to } if held == Some(from) => held = Some(to),
-                    Action::Cas { .. } => (answer.error, answer.observed) = (Some(22), Some(held)),
-                }
-                *slot = Some((action, Some(answer)));
-            }
-            Some((action, Some(answer))) => {
-                let kind = if answer.error.is_some() {
-                    EventKind::Fail(answer)
-                } else {
-                    EventKind::Ok(answer)
-                };
-                events.push(event(action, kind));
-                *slot = None;
-                completed += 1;
-            }
-        }
-    }
-    events
+use std::path::PathBuf;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use histories::Shape;
+use splitbrain_checker::call::Calls;
+use splitbrain_checker::codec::{Content, read_file, to_registers};
+use splitbrain_checker::history::{History, read_native};
+use splitbrain_checker::linearizable::{Options, decide_linearizable};
+use splitbrain_checker::model::{BuiltIn, decide_calls};
+
+/// The longest generated history, unless `SPLITBRAIN_BENCH_OPS_MAX` says otherwise. 10,000,000 need some 4 GB.
+const OPS_MAX: u64 = 1_000_000;
+
+fn ops_max() -> u64 {
+    let set = std::env::var("SPLITBRAIN_BENCH_OPS_MAX").ok();
+    set.and_then(|n| n.parse().ok()).unwrap_or(OPS_MAX)
 }
 
-fn history(ops: u64, concurrency: u64, values: Option<u64>) -> History {
-    let mut builder = HistoryBuilder::new(&Header::default());
-    for event in events(ops, concurrency, values) {
-        builder.push(&event).expect("events are in order");
-    }
-    builder.finish()
+fn decide(history: &History) -> usize {
+    decide_linearizable(history, &Options::default())
+        .iter()
+        .filter(|key| key.linearizable == Ok(true))
+        .count()
 }
 
-fn check(history: &History) {
-    assert!(
-        check_linearizable(history, &Options::default())
-            .verdict
-            .is_valid()
-    );
+fn decide_by(calls: &Calls, model: BuiltIn) -> bool {
+    decide_calls(calls, model, &Options::default()).expect("fits the model") == Ok(true)
 }
 
-fn zones(c: &mut Criterion) {
-    let mut group = c.benchmark_group("zones");
-    group.sample_size(10);
-    for exponent in 3..=6 {
-        let ops = 10_u64.pow(exponent);
-        let history = history(ops, 16, None);
-        group.throughput(Throughput::Elements(ops));
-        group.bench_with_input(BenchmarkId::from_parameter(ops), &history, |b, h| {
-            b.iter(|| check(h));
-        });
-    }
-    group.finish();
-}
-
-fn frontier(c: &mut Criterion) {
-    let mut group = c.benchmark_group("frontier");
-    group.sample_size(10);
-    for concurrency in [4, 8, 16] {
-        let history = history(10_000, concurrency, Some(5));
-        group.throughput(Throughput::Elements(10_000));
-        group.bench_with_input(BenchmarkId::new("concurrency", concurrency), &history, |b, h| {
-            b.iter(|| check(h));
-        });
-    }
-    group.finish();
-}
-
-fn codec(c: &mut Criterion) {
-    let mut group = c.benchmark_group("codec");
-    group.sample_size(10);
-    let events = events(100_000, 16, None);
-    let write = |sink: Vec<u8>| {
-        let mut writer = NativeWriter::new(sink, &Header::default()).expect("writes to memory do not fail");
-        for event in &events {
-            writer.write(event).expect("writes to memory do not fail");
-        }
-        writer.finish().expect("writes to memory do not fail")
+fn recorded(c: &mut Criterion) {
+    let Some(folder) = std::env::var_os("SPLITBRAIN_HISTORIES").map(PathBuf::from) else {
+        eprintln!("skipped: no recorded histories; set SPLITBRAIN_HISTORIES to their folder");
+        return;
     };
-    let text = write(Vec::new());
-    group.throughput(Throughput::Elements(events.len() as u64));
-    group.bench_function("write", |b| {
-        b.iter_batched(|| Vec::with_capacity(text.len()), write, BatchSize::LargeInput);
-    });
-    group.bench_function("read", |b| {
-        b.iter(|| read_native(&text[..], "bench").expect("is a history"));
-    });
+    let expected = std::fs::read_to_string(folder.join("expected.tsv")).expect("the folder has expected.tsv");
+    let mut group = c.benchmark_group("recorded");
+    for line in expected.lines().skip(1) {
+        let [file, model, ..] = line.split('\t').collect::<Vec<_>>()[..] else {
+            continue;
+        };
+        let read = read_file(&folder.join(file), None).expect("is a history");
+        let Content::Calls(calls) = read.content else {
+            panic!("{file} holds calls");
+        };
+        let model = model.parse().expect("is built in");
+        group.bench_function(file, |b| match to_registers(&calls) {
+            Some(history) => b.iter(|| decide(&history)),
+            None => b.iter(|| usize::from(decide_by(&calls, model))),
+        });
+    }
     group.finish();
 }
 
-criterion_group!(benches, zones, frontier, codec);
+fn unique(c: &mut Criterion) {
+    let mut group = c.benchmark_group("unique");
+    group.sample_size(10);
+    let sizes = std::iter::successors(Some(1_000), |ops| Some(ops * 10));
+    for ops in sizes.take_while(|ops| *ops <= ops_max()) {
+        let text = histories::written(&histories::registers(Shape::of(ops)));
+        group.throughput(Throughput::Elements(ops));
+        group.bench_function(BenchmarkId::new("read", ops), |b| {
+            b.iter(|| {
+                read_native(&text[..], "bench")
+                    .expect("is a history")
+                    .history
+                    .ops
+                    .len()
+            });
+        });
+        let history = read_native(&text[..], "bench").expect("is a history").history;
+        drop(text);
+        group.bench_function(BenchmarkId::new("check", ops), |b| b.iter(|| decide(&history)));
+    }
+    group.finish();
+}
+
+fn few_values(c: &mut Criterion) {
+    let mut group = c.benchmark_group("five values");
+    group.sample_size(10);
+    for concurrency in [4, 16, 64] {
+        let history = histories::registers(Shape {
+            concurrency,
+            values: Some(5),
+            ..Shape::of(10_000)
+        });
+        group.throughput(Throughput::Elements(10_000));
+        group.bench_function(BenchmarkId::new("clients", concurrency), |b| {
+            b.iter(|| decide(&history));
+        });
+    }
+    group.finish();
+}
+
+fn indeterminate(c: &mut Criterion) {
+    let mut group = c.benchmark_group("indeterminate percent");
+    group.sample_size(10);
+    for (name, values) in [("unique values", None), ("five values", Some(5))] {
+        for info_percent in [0, 5, 10, 20, 40] {
+            let history = histories::registers(Shape {
+                values,
+                info_percent,
+                ..Shape::of(2_000)
+            });
+            group.bench_function(BenchmarkId::new(name, info_percent), |b| {
+                b.iter(|| decide(&history));
+            });
+        }
+    }
+    group.finish();
+}
+
+fn objects(c: &mut Criterion) {
+    let mut group = c.benchmark_group("objects");
+    group.sample_size(10);
+    for clients in [4, 16] {
+        let cases = [
+            (BuiltIn::Kv, histories::kv(2_000, clients)),
+            (BuiltIn::ListAppend, histories::list_append(2_000, clients)),
+            (BuiltIn::Set, histories::set(10_000, clients, 100)),
+            (BuiltIn::Queue, histories::queue(10_000, clients, false)),
+            (BuiltIn::FifoQueue, histories::queue(10_000, clients, false)),
+            (BuiltIn::Stack, histories::queue(2_000, clients.min(8), true)),
+            (BuiltIn::Lock, histories::lock(10_000, clients)),
+        ];
+        for (model, calls) in cases {
+            group.bench_function(BenchmarkId::new(model.name(), clients), |b| {
+                b.iter(|| decide_by(&calls, model));
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, recorded, unique, few_values, indeterminate, objects);
 criterion_main!(benches);

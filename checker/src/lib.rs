@@ -31,6 +31,9 @@
 //! - [`atomicity`]: how far the whole is from linearizable: the least Δ and the least k.
 //! - [`summary`]: all of that in a few figures for each read mode, to compare them by.
 //!
+//! What checks cost is printed by `make bench-table` and kept in `docs/checker-speed.md`; `make agree` holds the fast
+//! algorithms against brute force on millions of random histories.
+//!
 //! This crate is pure: it has no processes and no async, and it reads no clock but to keep a search within its
 //! time limit. Whoever has a history can use it alone.
 
@@ -49,6 +52,7 @@ pub mod linearizable;
 mod lower;
 pub mod model;
 pub mod orders;
+mod recent;
 pub mod staleness;
 pub mod summary;
 #[cfg(test)]

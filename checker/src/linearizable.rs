@@ -10,10 +10,14 @@ use crate::counterexample::{Counterexample, explain};
 use crate::frontier::{self, Register, register_ops};
 use crate::history::{History, Key, OpIndex};
 use crate::lower::{KeyOps, split};
+use crate::recent;
 use crate::zones::{self, Witness};
 
 /// So many keys with violations are explained at most; the smallest counterexample is shown.
 const MAX_EXPLAINED_KEYS: usize = 8;
+
+/// How long a short window may be looked for in a long history that is not linearizable.
+const RECENT_TIME: Duration = Duration::from_secs(5);
 
 /// What a check may cost.
 #[derive(Clone, Debug)]
@@ -157,17 +161,34 @@ pub struct Report {
 /// Checks that every key of `history` is a linearizable register with read, write and compare-and-set.
 #[must_use]
 pub fn check_linearizable(history: &History, options: &Options) -> Report {
-    match options
+    in_pool(options, || {
+        let decided = decide_all(history, options);
+        Report {
+            keys: reports(&decided),
+            verdict: verdict(history, &decided, options),
+        }
+    })
+}
+
+/// As [`check_linearizable`], but only decides and explains nothing: what was found on every key, in ascending order.
+#[must_use]
+pub fn decide_linearizable(history: &History, options: &Options) -> Vec<KeyReport> {
+    in_pool(options, || reports(&decide_all(history, options)))
+}
+
+/// Runs `check` on as many threads as `options` want.
+pub(crate) fn in_pool<T: Send>(options: &Options, check: impl FnOnce() -> T + Send) -> T {
+    let pool = options
         .threads
-        .map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build())
-    {
-        Some(Ok(pool)) => pool.install(|| check(history, options)),
+        .map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build());
+    match pool {
+        Some(Ok(pool)) => pool.install(check),
         // A pool that cannot be built is no reason to withhold a verdict: the global one serves as well.
-        None | Some(Err(_)) => check(history, options),
+        None | Some(Err(_)) => check(),
     }
 }
 
-fn check(history: &History, options: &Options) -> Report {
+fn decide_all(history: &History, options: &Options) -> Vec<(KeyOps, Algorithm, Decision)> {
     let deadline = options.time_limit.map(|limit| Instant::now() + limit);
     let mut keys = split(history);
     let threads = match is_worth_threads(keys.len(), history.ops.len()) {
@@ -182,22 +203,23 @@ fn check(history: &History, options: &Options) -> Report {
         let (algorithm, decision) = decide(&key, &Budget::new(deadline, memory_bytes));
         (key, algorithm, decision)
     };
-    let mut decided: Vec<(KeyOps, Algorithm, Decision)> = if is_worth_threads(keys.len(), history.ops.len()) {
+    let mut decided: Vec<(KeyOps, Algorithm, Decision)> = if threads > 1 {
         keys.into_par_iter().map(decide_key).collect()
     } else {
         keys.into_iter().map(decide_key).collect()
     };
     decided.sort_by_key(|(key, ..)| key.key);
-    let reports = decided.iter().map(|(key, algorithm, decision)| KeyReport {
+    decided
+}
+
+fn reports(decided: &[(KeyOps, Algorithm, Decision)]) -> Vec<KeyReport> {
+    let report = |(key, algorithm, decision): &(KeyOps, Algorithm, Decision)| KeyReport {
         key: key.key,
         ops: key.ops.len(),
         algorithm: *algorithm,
         linearizable: decision.linearizable(),
-    });
-    Report {
-        keys: reports.collect(),
-        verdict: verdict(history, &decided, options),
-    }
+    };
+    decided.iter().map(report).collect()
 }
 
 /// Below so many ops waking a thread takes longer than the check.
@@ -285,7 +307,18 @@ fn evidence_len(key: &KeyOps, decision: &Decision) -> usize {
 
 fn explained(history: &History, invalid: &[(&KeyOps, &Decision)], options: &Options) -> Verdict {
     let limit = options.shrink_time_limit / u32::try_from(invalid.len()).unwrap_or(u32::MAX);
-    let explain_key = |(key, decision): &(&KeyOps, &Decision)| explain(history, key, decision, limit);
+    let explain_key = |(key, decision): &(&KeyOps, &Decision)| {
+        let recent = match decision {
+            Decision::Culprit(culprit) if key.ops.len() >= recent::OPS_MIN => {
+                recent::witness(key, *culprit, RECENT_TIME)
+            }
+            _ => None,
+        };
+        match recent {
+            Some(witness) => explain(history, key, &Decision::Witnesses(vec![witness]), limit),
+            None => explain(history, key, decision, limit),
+        }
+    };
     let counterexamples: Vec<Result<Counterexample, UnknownReason>> =
         if is_worth_threads(invalid.len(), history.ops.len()) {
             invalid.par_iter().map(explain_key).collect()

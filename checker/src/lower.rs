@@ -125,7 +125,7 @@ pub(crate) fn split(history: &History) -> Vec<KeyOps> {
 struct Lowering {
     key: Key,
     ops: Vec<KeyOp>,
-    ids: FxHashMap<Value, u32>,
+    ids: Ids,
 }
 
 impl Lowering {
@@ -133,7 +133,7 @@ impl Lowering {
         Self {
             key,
             ops: Vec::new(),
-            ids: FxHashMap::default(),
+            ids: Ids::default(),
         }
     }
 
@@ -181,22 +181,56 @@ impl Lowering {
     }
 
     fn id(&mut self, value: Option<Value>) -> u32 {
-        let Some(value) = value else { return NIL };
-        let next = u32::try_from(self.ids.len())
-            .expect("a value comes with an op, and ops are counted by a u32")
-            + 1;
-        *self.ids.entry(value).or_insert(next)
+        value.map_or(NIL, |value| self.ids.of(value))
     }
 
     fn finish(mut self) -> KeyOps {
         if !self.ops.is_sorted_by_key(|op| op.start) {
             self.ops.sort_by_key(|op| op.start);
         }
-        let values = u32::try_from(self.ids.len()).expect("counted by a u32") + 1;
+        let values = self.ids.count + 1;
         KeyOps {
             key: self.key,
             ops: self.ops,
             values,
         }
+    }
+}
+
+/// Values by the order in which they were met, from 1 on. Small numbers, as counters write them, are looked up in an
+/// array, which takes a tenth of the time of a table that is too large for the cache.
+#[derive(Debug, Default)]
+struct Ids {
+    /// 0 for those that were not met.
+    dense: Vec<u32>,
+    /// All values that are not below the length of the array.
+    sparse: FxHashMap<Value, u32>,
+    count: u32,
+}
+
+/// The array has room for so many times the values met, and some more.
+const DENSE_ROOM: usize = 4;
+const DENSE_MIN: usize = 64;
+
+impl Ids {
+    fn of(&mut self, value: Value) -> u32 {
+        let place = usize::try_from(value.0).unwrap_or(usize::MAX);
+        let room = DENSE_ROOM * self.count as usize + DENSE_MIN;
+        // What went into the table stays there, so the array does not grow beyond it.
+        if place >= self.dense.len() && place < room && self.sparse.is_empty() {
+            self.dense.resize(room, 0);
+        }
+        let id = match self.dense.get_mut(place) {
+            Some(id) => id,
+            None => self.sparse.entry(value).or_insert(0),
+        };
+        if *id == 0 {
+            self.count = self
+                .count
+                .checked_add(1)
+                .expect("a value comes with an op, and ops are counted by a u32");
+            *id = self.count;
+        }
+        *id
     }
 }

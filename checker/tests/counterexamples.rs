@@ -400,7 +400,7 @@ fn a_spent_budget_is_unknown_and_never_valid() {
     ops.extend((0..40).map(|i| read(100, (i * i) as i64 % 5, 10 * i + 1, 10 * i + 2)));
     let history = history(ops);
     let options = Options {
-        memory_limit_bytes: 1 << 12,
+        memory_limit_bytes: 1 << 8,
         threads: Some(1),
         ..Options::default()
     };

@@ -18,6 +18,23 @@ pub(crate) trait Model {
     /// Whether `op` never changes any state.
     fn is_pure(&self, op: Self::Op) -> bool;
 
+    /// Whether `op` answers so in every state.
+    fn is_blind(&self, op: Self::Op) -> bool {
+        let _ = op;
+        false
+    }
+
+    /// Whether `op` is blind, and leaves the same state whatever was before.
+    fn overwrites(&self, op: Self::Op) -> bool {
+        let _ = op;
+        false
+    }
+
+    /// A state that no op changes but one that overwrites, if there is such a state.
+    fn sink(&self) -> Option<u32> {
+        None
+    }
+
     /// Whether `op`, which is pure, answers so in `state`.
     fn fits(&self, state: u32, op: Self::Op) -> bool {
         let mut fits = false;
@@ -68,6 +85,24 @@ impl Model for Register {
 
     fn is_pure(&self, op: Effect) -> bool {
         op.is_pure()
+    }
+
+    fn is_blind(&self, op: Effect) -> bool {
+        matches!(op, Effect::Write(_))
+    }
+
+    fn overwrites(&self, op: Effect) -> bool {
+        matches!(op, Effect::Write(_))
+    }
+
+    fn fits(&self, state: u32, op: Effect) -> bool {
+        match op {
+            Effect::Read(value) => state == value,
+            Effect::NotHeld(value) => state != value,
+            Effect::Never => false,
+            Effect::Write(_) => true,
+            Effect::Cas { from, .. } => state == from,
+        }
     }
 }
 

@@ -1,6 +1,11 @@
 //! How each configuration came to be: the ops that were linearized, in their order, as a tree that grows from its
 //! root. Configurations share what they have in common.
 
+/// Marks an op that was hidden: see [`Paths::hide`].
+const HIDDEN: u32 = 1 << 31;
+/// Ops are numbered below this.
+pub(super) const OPS_MAX: usize = HIDDEN as usize;
+
 /// The path without ops.
 pub(super) const START: u32 = u32::MAX;
 /// Garbage is collected no sooner than the tree has so many nodes.
@@ -40,14 +45,29 @@ impl Paths {
         number
     }
 
+    /// The path of `parent`, in which `op` was hidden by the last op that overwrote, right before it.
+    pub(super) fn hide(&mut self, parent: u32, op: u32) -> u32 {
+        self.extend(parent, op | HIDDEN)
+    }
+
     /// The ops of a path, first to last.
-    pub(super) fn order(&self, mut path: u32) -> Vec<u32> {
+    pub(super) fn order(&self, mut path: u32, overwrites: impl Fn(u32) -> bool) -> Vec<u32> {
         let mut order = Vec::new();
+        // Backward: those that the next op that overwrites has hidden.
+        let mut hidden = Vec::new();
         while path != START {
             let node = self.nodes[path as usize];
-            order.push(node.op);
+            if node.op & HIDDEN != 0 {
+                hidden.push(node.op ^ HIDDEN);
+            } else {
+                order.push(node.op);
+                if overwrites(node.op) {
+                    order.append(&mut hidden);
+                }
+            }
             path = node.parent;
         }
+        assert!(hidden.is_empty(), "an op is hidden by one before it in the path");
         order.reverse();
         order
     }
@@ -99,6 +119,15 @@ mod tests {
     use super::{GARBAGE_MIN, Paths, START};
 
     #[test]
+    fn a_hidden_op_comes_right_before_what_hides_it() {
+        let mut paths = Paths::new(true);
+        let path = [1, 2, 3].iter().fold(START, |path, op| paths.extend(path, *op));
+        let path = paths.hide(path, 4);
+        let path = paths.extend(path, 5);
+        assert_eq!(paths.order(path, |op| op == 2), [1, 4, 2, 3, 5]);
+    }
+
+    #[test]
     fn orders_survive_the_collection_of_garbage() {
         let mut paths = Paths::new(true);
         let mut alive = [START, START];
@@ -107,10 +136,13 @@ mod tests {
             alive[which] = paths.extend(alive[which], op);
             paths.extend(alive[which], u32::MAX);
         }
-        let before = [paths.order(alive[0]), paths.order(alive[1])];
+        let before = [paths.order(alive[0], |_| false), paths.order(alive[1], |_| false)];
         let nodes = paths.nodes.len();
         paths.collect_garbage(&mut alive);
         assert_eq!(paths.nodes.len() * 2, nodes);
-        assert_eq!([paths.order(alive[0]), paths.order(alive[1])], before);
+        assert_eq!(
+            [paths.order(alive[0], |_| false), paths.order(alive[1], |_| false)],
+            before
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! The walk through the events. See the module's page for the rules, which are numbered there.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 
-use super::paths::{Paths, START};
+use super::live::{Choice, Live, LiveOp, Wanted};
+use super::paths::{OPS_MAX, Paths, START};
 use super::table::{Layout, Table};
 use super::{Model, TimedOp};
 use crate::budget::{Budget, Spent};
@@ -33,6 +34,8 @@ pub(crate) struct Stuck {
 const DEAD_MAX: usize = 8;
 /// So many of the longest orders are told at most.
 const LONGEST_MAX: usize = 16;
+/// Those are chosen from so many, counted by their ops.
+const LOOKED_AT_OPS_MAX: usize = 4_000_000;
 
 /// Searches for a linearization of `ops`, which are in the order of their starts. With `trace` it tells orders.
 pub(crate) fn search<M: Model>(
@@ -69,26 +72,13 @@ pub(crate) fn search<M: Model>(
     Ok(Answer::Linearizable(search.order(search.current_paths[0])))
 }
 
-/// Optional ops that are all alike. Which of them were used does not matter, only how many: the used mask has a
-/// run of bits for each kind, set from the first on, so that "used no more of any kind" is "is a subset".
-struct Kind {
-    first_bit: u32,
-    /// Those called so far.
-    called: Vec<u32>,
-}
-
 struct Search<'a, M: Model> {
     model: &'a M,
+    sink: Option<u32>,
     ops: &'a [TimedOp<M::Op>],
     budget: &'a Budget,
     layout: Layout,
-    /// The slot of each op that is live.
-    slots: Vec<u32>,
-    free_slots: Vec<u32>,
-    live_pure: Vec<usize>,
-    live_mutators: Vec<usize>,
-    kinds: Vec<Kind>,
-    kind_of: FxHashMap<M::Op, usize>,
+    live: Live,
     /// The configurations after the events so far: rows, end to end, and their paths.
     current: Vec<u64>,
     current_paths: Vec<u32>,
@@ -97,7 +87,9 @@ struct Search<'a, M: Model> {
     next: Table,
     /// Configurations without it, each to be expanded.
     open: Table,
-    scratch: Vec<u64>,
+    row: Vec<u64>,
+    successor: Vec<u64>,
+    choices: Vec<Choice>,
 }
 
 impl<'a, M: Model> Search<'a, M> {
@@ -108,70 +100,54 @@ impl<'a, M: Model> Search<'a, M> {
         budget: &'a Budget,
         trace: bool,
     ) -> Self {
-        let (kinds, kind_of, optional) = kinds(ops);
-        let width = concurrency(ops, returns);
-        let layout = Layout {
-            live_words: width.div_ceil(64),
-            used_words: optional.div_ceil(64),
-        };
+        assert!(ops.len() < OPS_MAX, "a file holds fewer ops");
+        let live = Live::new(model, ops, concurrency(ops, returns));
+        let layout = live.layout();
         let mut current = vec![0; layout.stride()];
         current[0] = u64::from(model.initial());
         Self {
             model,
+            sink: model.sink(),
             ops,
             budget,
             layout,
-            slots: vec![u32::MAX; ops.len()],
-            free_slots: (0..u32::try_from(width).expect("ops are counted by a u32"))
-                .rev()
-                .collect(),
-            live_pure: Vec::new(),
-            live_mutators: Vec::new(),
-            kinds,
-            kind_of,
+            live,
             current,
             current_paths: vec![START],
             paths: Paths::new(trace),
             next: Table::new(layout),
             open: Table::new(layout),
-            scratch: Vec::new(),
+            row: Vec::new(),
+            successor: Vec::new(),
+            choices: Vec::new(),
         }
     }
 
     fn call(&mut self, op: usize) {
         let TimedOp { op: action, end, .. } = self.ops[op];
         if end == NEVER {
-            if let Some(kind) = self.kind_of.get(&action) {
-                self.kinds[*kind].called.push(op as u32);
-            }
+            self.live.begin_optional(op as u32);
             return;
         }
-        let slot = self
-            .free_slots
-            .pop()
-            .expect("there are as many slots as live ops at any time");
-        self.slots[op] = slot;
-        if !self.model.is_pure(action) {
-            self.live_mutators.push(op);
-            return;
-        }
-        self.live_pure.push(op);
-        let (word, bit) = Layout::live_bit(slot);
+        let live = self.live.begin(op as u32, end);
+        let missing = live.missing(self.layout);
         let rows = self.current.chunks_exact_mut(self.layout.stride());
         for (row, path) in rows.zip(&mut self.current_paths) {
-            if self.model.fits(state(row), action) {
-                row[word] |= bit;
+            if live.traits.is_pure && self.model.fits(state(row), action) {
                 *path = self.paths.extend(*path, op as u32);
+            } else if !(live.traits.is_lazy && self.sink == Some(state(row))) {
+                missing.set(row);
             }
         }
     }
 
     /// The return of `op`: keeps what can have it linearized by now. False if nothing can.
     fn complete(&mut self, op: usize) -> Result<bool, Spent> {
-        let (word, bit) = Layout::live_bit(self.slots[op]);
+        let live = self.live.find(op as u32);
+        let wanted = live.wanted(self.layout);
         let stride = self.layout.stride();
-        if self.current.chunks_exact(stride).any(|row| row[word] & bit == 0) {
-            self.expand(word, bit)?;
+        if self.current.chunks_exact(stride).any(|row| !wanted.is_in(row)) {
+            self.expand(wanted)?;
             if self.next.len() == 0 {
                 // What died stays, to be told of.
                 return Ok(false);
@@ -184,22 +160,32 @@ impl<'a, M: Model> Search<'a, M> {
             }
             self.paths.collect_garbage(&mut self.current_paths);
         }
-        for row in self.current.chunks_exact_mut(stride) {
-            row[word] &= !bit;
+        if live.traits.is_lazy {
+            self.settle(live);
         }
-        self.free_slots.push(self.slots[op]);
-        let live = if self.model.is_pure(self.ops[op].op) {
-            &mut self.live_pure
-        } else {
-            &mut self.live_mutators
-        };
-        live.retain(|other| *other != op);
+        self.live.end(op as u32);
         Ok(true)
+    }
+
+    /// Forgets whether an op that returns was taken or hidden.
+    fn settle(&mut self, live: LiveOp) {
+        let taken = self.layout.taken(live.slot);
+        let rows = self.current.chunks_exact_mut(self.layout.stride());
+        for (row, path) in rows.zip(&mut self.current_paths) {
+            if taken.is_set(row) {
+                taken.clear(row);
+            } else if self.sink == Some(state(row)) {
+                // It leaves the sink as it is. It may have been hidden before, but that is no matter.
+                *path = self.paths.extend(*path, live.op);
+            } else {
+                *path = self.paths.hide(*path, live.op);
+            }
+        }
     }
 
     /// The tags of the ops of a path.
     fn order(&self, path: u32) -> Vec<u32> {
-        let order = self.paths.order(path);
+        let order = self.paths.order(path, |op| self.live.traits(op).overwrites);
         order.into_iter().map(|op| self.ops[op as usize].tag).collect()
     }
 
@@ -215,161 +201,151 @@ impl<'a, M: Model> Search<'a, M> {
         dead
     }
 
-    /// The longest orders, once the culprit is found: all that is reachable without it is still in `open`. Every
-    /// configuration there has the same ops behind it that have returned, so that those with the most bits are longest.
+    /// The longest orders, once the culprit is found: what is reachable without it is still in `open`. Of many, only the
+    /// first are looked at.
     fn longest(&self) -> Vec<(u32, Vec<u32>)> {
-        let masks = self.layout.stride() * 64;
-        let mut best: Vec<Option<(u32, usize)>> = vec![None; masks];
-        let mut longest: Option<(u32, usize)> = None;
+        let mut orders: Vec<(u32, Vec<u32>)> = Vec::new();
+        let mut room = LOOKED_AT_OPS_MAX;
         for number in 0..self.open.len() {
-            let Some((row, _)) = self.open.row(number) else {
+            let Some((row, path)) = self.open.row(number).filter(|_| room > 0) else {
                 continue;
             };
-            let length: u32 = row[1..].iter().map(|word| word.count_ones()).sum();
-            let better = |than: Option<(u32, usize)>| than.is_none_or(|(most, _)| length > most);
-            if better(longest) {
-                longest = Some((length, number));
-            }
-            for (at, word) in row.iter().enumerate().skip(1) {
-                let mut bits = *word;
-                while bits != 0 {
-                    let bit = at * 64 + bits.trailing_zeros() as usize;
-                    if better(best[bit]) {
-                        best[bit] = Some((length, number));
-                    }
-                    bits &= bits - 1;
-                }
-            }
+            let order = self.paths.order(path, |op| self.live.traits(op).overwrites);
+            room = room.saturating_sub(order.len().max(1));
+            orders.push((state(row), order));
         }
-        let mut numbers: Vec<(u32, usize)> = longest.into_iter().chain(best.into_iter().flatten()).collect();
-        numbers.sort_by_key(|(length, number)| (std::cmp::Reverse(*length), *number));
-        numbers.dedup();
-        numbers.truncate(LONGEST_MAX);
-        let told = numbers
-            .into_iter()
-            .filter_map(|(_, number)| self.open.row(number));
-        told.map(|(row, path)| (state(row), self.order(path))).collect()
+        orders.sort_by_key(|(state, order)| (std::cmp::Reverse(order.len()), *state));
+        // One that shows nothing which a longer one does not show is left out.
+        let mut shown: FxHashSet<u32> = FxHashSet::default();
+        let shows =
+            |(_, order): &mut (u32, Vec<u32>)| order.iter().filter(|op| shown.insert(**op)).count() > 0;
+        let mut told: Vec<(u32, Vec<u32>)> = orders.extract_if(.., shows).collect();
+        if told.is_empty() {
+            // Not even one op comes before the culprit.
+            told = orders;
+        }
+        told.truncate(LONGEST_MAX);
+        for op in told.iter_mut().flat_map(|(_, order)| order) {
+            *op = self.ops[*op as usize].tag;
+        }
+        told
     }
 
-    /// Fills `next` with all that is reachable from the current configurations and has the bit, each path ending
-    /// where it gets it.
-    fn expand(&mut self, word: usize, bit: u64) -> Result<(), Spent> {
+    /// Fills `next` with all that is reachable from the current configurations and needs `wanted` no more, each path
+    /// ending where it has it.
+    fn expand(&mut self, wanted: Wanted) -> Result<(), Spent> {
         self.next.clear();
         self.open.clear();
         let rows = self.current.chunks_exact(self.layout.stride());
         for (row, path) in rows.zip(&self.current_paths) {
-            if row[word] & bit == 0 {
-                self.open.insert(row, *path);
-            } else {
+            if wanted.is_settled(row) {
                 self.next.insert(row, *path);
+            }
+            if !wanted.is_in(row) {
+                self.open.insert(row, *path);
             }
         }
         let mut number = 0;
-        let mut row = std::mem::take(&mut self.scratch);
+        let mut row = std::mem::take(&mut self.row);
         while number < self.open.len() {
             if let Some((stored, path)) = self.open.row(number) {
                 row.clear();
                 row.extend_from_slice(stored);
-                self.successors(&row, path, word, bit);
+                self.successors(&row, path, wanted);
                 let tables = self.open.bytes() + self.next.bytes();
                 self.budget
                     .spend(tables + self.paths.bytes() + self.model.bytes())?;
             }
             number += 1;
         }
-        self.scratch = row;
+        self.row = row;
         Ok(())
     }
 
-    /// Applies every mutator that `row` allows, one at a time.
-    fn successors(&mut self, row: &[u64], path: u32, word: usize, bit: u64) {
-        for i in 0..self.live_mutators.len() {
-            let op = self.live_mutators[i];
-            let flag = Layout::live_bit(self.slots[op]);
-            if row[flag.0] & flag.1 == 0 {
-                self.apply(row, path, op, flag, (word, bit));
+    /// Applies every mutator that `row` allows and that may be of use, one at a time.
+    fn successors(&mut self, row: &[u64], path: u32, wanted: Wanted) {
+        let mut choices = std::mem::take(&mut self.choices);
+        self.live.choices(row, &mut choices);
+        let is_blind_end = self.live.blind_end().is_set(row);
+        for choice in &choices {
+            let (Choice::Required(LiveOp { traits, .. }) | Choice::Optional(_, _, traits)) = choice;
+            // Nobody has seen what it would overwrite: that might as well be hidden.
+            if !(is_blind_end && traits.overwrites) {
+                self.apply(row, path, *choice, wanted);
             }
         }
-        for i in 0..self.kinds.len() {
-            let kind = &self.kinds[i];
-            let unused = (kind.first_bit..)
-                .zip(&kind.called)
-                .map(|(bit, op)| (*op, self.layout.used_bit(bit)))
-                .find(|(_, f)| row[f.0] & f.1 == 0);
-            if let Some((op, flag)) = unused {
-                self.apply(row, path, op as usize, flag, (word, bit));
-            }
-        }
+        self.choices = choices;
     }
 
-    fn apply(&mut self, row: &[u64], path: u32, op: usize, flag: (usize, u64), wanted: (usize, u64)) {
+    fn apply(&mut self, row: &[u64], path: u32, choice: Choice, wanted: Wanted) {
         let before = state(row);
         let model = self.model;
+        let (Choice::Required(LiveOp { op, traits, .. }) | Choice::Optional(op, _, traits)) = choice;
+        let mut successor = std::mem::take(&mut self.successor);
         let mut path_with_op = None;
-        model.each_step(before, self.ops[op].op, |after| {
-            let stride = self.layout.stride();
-            let mut successor = [0; 16];
-            let mut wide;
-            let successor = if stride <= successor.len() {
-                &mut successor[..stride]
-            } else {
-                wide = vec![0; stride];
-                &mut wide[..]
+        model.each_step(before, self.ops[op as usize].op, |after| {
+            let is_owed = match choice {
+                Choice::Required(live) => live.missing(self.layout).is_set(row),
+                Choice::Optional(..) => false,
             };
-            successor.copy_from_slice(row);
-            successor[0] = u64::from(after);
-            successor[flag.0] |= flag.1;
-            let mut path = *path_with_op.get_or_insert_with(|| self.paths.extend(path, op as u32));
-            if after != before {
-                path = self.linearize_pure(successor, after, path);
+            if !is_owed && after == before && !traits.overwrites {
+                // It might as well not have happened, or not have been seen.
+                return;
             }
-            if successor[wanted.0] & wanted.1 == 0 {
-                self.open.insert(successor, path);
-            } else {
-                self.next.insert(successor, path);
+            successor.clear();
+            successor.extend_from_slice(row);
+            successor[0] = u64::from(after);
+            match choice {
+                Choice::Required(live) => {
+                    live.missing(self.layout).clear(&mut successor);
+                    if live.traits.is_lazy {
+                        self.layout.taken(live.slot).set(&mut successor);
+                    }
+                }
+                Choice::Optional(_, used, _) => used.set(&mut successor),
+            }
+            if traits.overwrites || self.sink == Some(after) {
+                self.live.hide_all(&mut successor);
+            }
+            let mut path = *path_with_op.get_or_insert_with(|| self.paths.extend(path, op));
+            let mut is_seen = !traits.is_lazy;
+            if after != before {
+                let count = self.linearize_pure(&mut successor, after, &mut path);
+                is_seen |= count > 0;
+            }
+            let blind_end = self.live.blind_end();
+            blind_end.clear(&mut successor);
+            // What nobody has seen yet can as well be taken later, unless it returns now.
+            if wanted.is_settled(&successor) && (is_seen || op == wanted.op) {
+                self.next.insert(&successor, path);
+            }
+            if !wanted.is_in(&successor) {
+                if !is_seen {
+                    blind_end.set(&mut successor);
+                }
+                self.open.insert(&successor, path);
             }
         });
+        self.successor = successor;
     }
 
-    /// Rule 2: all live pure ops that fit.
-    fn linearize_pure(&mut self, row: &mut [u64], state: u32, mut path: u32) -> u32 {
-        for op in &self.live_pure {
-            let (word, bit) = Layout::live_bit(self.slots[*op]);
-            if row[word] & bit == 0 && self.model.fits(state, self.ops[*op].op) {
-                row[word] |= bit;
-                path = self.paths.extend(path, *op as u32);
+    /// Rule 2: all live pure ops that fit. Tells how many they were.
+    fn linearize_pure(&mut self, row: &mut [u64], state: u32, path: &mut u32) -> usize {
+        let mut count = 0;
+        for live in self.live.pure() {
+            let missing = live.missing(self.layout);
+            if missing.is_set(row) && self.model.fits(state, self.ops[live.op as usize].op) {
+                missing.clear(row);
+                *path = self.paths.extend(*path, live.op);
+                count += 1;
             }
         }
-        path
+        count
     }
 }
 
 fn state(row: &[u64]) -> u32 {
     u32::try_from(row[0]).expect("rows in use hold a state of the model")
-}
-
-/// The kinds of optional ops, and how many such ops there are.
-fn kinds<O: Copy + Eq + std::hash::Hash>(ops: &[TimedOp<O>]) -> (Vec<Kind>, FxHashMap<O, usize>, usize) {
-    let mut kinds: Vec<Kind> = Vec::new();
-    let mut counts: Vec<u32> = Vec::new();
-    let mut kind_of = FxHashMap::default();
-    for op in ops.iter().filter(|op| op.end == NEVER) {
-        let kind = *kind_of.entry(op.op).or_insert_with(|| {
-            kinds.push(Kind {
-                first_bit: 0,
-                called: Vec::new(),
-            });
-            counts.push(0);
-            kinds.len() - 1
-        });
-        counts[kind] += 1;
-    }
-    let mut total = 0;
-    for (kind, count) in kinds.iter_mut().zip(counts) {
-        kind.first_bit = total;
-        total += count;
-    }
-    (kinds, kind_of, total as usize)
 }
 
 /// The greatest number of required ops that are live at once.

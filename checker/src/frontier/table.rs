@@ -1,31 +1,74 @@
 //! Sets of configurations in flat memory.
 //!
-//! A configuration is a row of words: the state, the mask of linearized live ops, the mask of used optional ops.
-//! Of rows that agree in state and live mask only those are kept whose used mask is minimal (dominance).
+//! A configuration is a row of words: the state, and masks over the slots of live ops and over optional ops. Of rows
+//! that agree in the state and in the first of the masks only those are kept that are minimal in all others
+//! (dominance): which bits each mask has is told by the module's page.
 
-/// How a row is laid out.
+/// How a row is laid out: the state, and then these masks, of so many words each.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
-    pub(super) live_words: usize,
+    /// Live ops that are neither pure nor lazy, and not yet linearized.
+    pub(super) eager_words: usize,
+    /// Live ops that are pure or lazy, and must yet be linearized.
+    pub(super) pending_words: usize,
+    /// Live ops that are lazy, and were taken.
+    pub(super) taken_words: usize,
+    /// Optional ops that were used.
     pub(super) used_words: usize,
+}
+
+/// A bit of a row: the word, and the bit in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    pub(super) word: usize,
+    pub(super) bit: u64,
+}
+
+impl Spot {
+    fn new(first_word: usize, bit: u32) -> Self {
+        Self {
+            word: first_word + bit as usize / 64,
+            bit: 1 << (bit % 64),
+        }
+    }
+
+    pub(super) fn is_set(self, row: &[u64]) -> bool {
+        row[self.word] & self.bit != 0
+    }
+
+    pub(super) fn set(self, row: &mut [u64]) {
+        row[self.word] |= self.bit;
+    }
+
+    pub(super) fn clear(self, row: &mut [u64]) {
+        row[self.word] &= !self.bit;
+    }
 }
 
 impl Layout {
     pub(super) fn stride(self) -> usize {
-        1 + self.live_words + self.used_words
+        self.group_words() + self.pending_words + self.taken_words + self.used_words
     }
 
     /// The words that two rows must share for one to dominate the other.
     fn group_words(self) -> usize {
-        1 + self.live_words
+        1 + self.eager_words
     }
 
-    pub(super) fn live_bit(bit: u32) -> (usize, u64) {
-        (1 + bit as usize / 64, 1 << (bit % 64))
+    pub(super) fn eager(slot: u32) -> Spot {
+        Spot::new(1, slot)
     }
 
-    pub(super) fn used_bit(self, bit: u32) -> (usize, u64) {
-        (self.group_words() + bit as usize / 64, 1 << (bit % 64))
+    pub(super) fn pending(self, slot: u32) -> Spot {
+        Spot::new(self.group_words(), slot)
+    }
+
+    pub(super) fn taken(self, slot: u32) -> Spot {
+        Spot::new(self.group_words() + self.pending_words, slot)
+    }
+
+    pub(super) fn used(self, bit: u32) -> Spot {
+        Spot::new(self.group_words() + self.pending_words + self.taken_words, bit)
     }
 }
 
@@ -176,7 +219,7 @@ impl Table {
         }
     }
 
-    /// Dead rows lose their state, so that a group is known by the live mask and state of its head, which is
+    /// Dead rows lose their state, so that a group is known by the eager mask and state of its head, which is
     /// its newest row and never dead: a row only dies when a newer one takes its place.
     fn same_group(&self, head: u32, row: &[u64]) -> bool {
         let (stride, words) = (self.layout.stride(), self.layout.group_words());
@@ -229,7 +272,9 @@ mod tests {
     use super::{Layout, Table};
 
     const LAYOUT: Layout = Layout {
-        live_words: 1,
+        eager_words: 1,
+        pending_words: 0,
+        taken_words: 0,
         used_words: 1,
     };
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use super::certify;
-use super::check::{Found, search};
+use super::check::{Found, by_search, holds, sane};
 use super::counter::Counter;
 use super::lock::{FencedLock, Lock};
 use super::lower::{BadCall, Named, Part, no_such};
@@ -16,11 +16,11 @@ use super::queue::{Any, First, Last, Queue};
 use super::register::Register;
 use super::sequence::{KeyValue, ListAppend};
 use super::set::Set;
-use super::{ModelVerdict, check_model, validate};
+use super::{ModelVerdict, Shortcut, check_model, validate};
 use crate::budget::{Budget, Spent};
 use crate::call::{Call, Calls, Datum};
 use crate::certificate::{Certificate, Refusal};
-use crate::linearizable::{Options, is_worth_threads};
+use crate::linearizable::{Options, in_pool, is_worth_threads};
 use crate::orders::{FoundOrder, ObjectOrders, OrdersEnd};
 
 macro_rules! models {
@@ -60,6 +60,12 @@ macro_rules! models {
             fn orders(self, calls: &Calls, options: &Options) -> Result<Vec<ObjectOrders>, BadCall> {
                 match self {
                     $(Self::$variant => find_orders::<$model>(calls, options),)+
+                }
+            }
+
+            fn decide(self, calls: &Calls, options: &Options) -> Result<Result<bool, Spent>, BadCall> {
+                match self {
+                    $(Self::$variant => decide_parts::<$model>(calls, options),)+
                 }
             }
 
@@ -191,14 +197,21 @@ pub struct DeadConfiguration {
 /// If a call is none of the model's.
 pub fn check_calls(calls: &Calls, model: BuiltIn, options: &Options) -> Result<CallReport, BadCall> {
     model.admits(calls)?;
-    let pool = options
-        .threads
-        .map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build());
-    match pool {
-        Some(Ok(pool)) => pool.install(|| model.check(calls, options)),
-        // A pool that cannot be built is no reason to withhold a verdict: the global one serves as well.
-        None | Some(Err(_)) => model.check(calls, options),
-    }
+    in_pool(options, || model.check(calls, options))
+}
+
+/// As [`check_calls`], but only decides and explains nothing: whether `calls` are linearizable, or the limit that was
+/// reached. Objects are decided one after the other, and none after the first that is not linearizable.
+///
+/// # Errors
+/// If a call is none of the model's.
+pub fn decide_calls(
+    calls: &Calls,
+    model: BuiltIn,
+    options: &Options,
+) -> Result<Result<bool, Spent>, BadCall> {
+    model.admits(calls)?;
+    model.decide(calls, options)
 }
 
 impl BuiltIn {
@@ -310,6 +323,20 @@ impl BuiltIn {
 fn is_append(step: &Datum) -> bool {
     let step = step.elements().unwrap_or_default();
     step.first().and_then(|f| f.as_name()) == Some("append")
+}
+
+fn decide_parts<M: Named>(calls: &Calls, options: &Options) -> Result<Result<bool, Spent>, BadCall> {
+    let deadline = options.time_limit.map(|limit| Instant::now() + limit);
+    let budget = Budget::new(deadline, options.memory_limit_bytes);
+    let mut spent = None;
+    for part in M::parts(calls)? {
+        match holds(&part.model, &sane(&part.ops), &budget) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Ok(false)),
+            Err(limit) => spent = Some(limit),
+        }
+    }
+    Ok(spent.map_or(Ok(true), Err))
 }
 
 fn check_parts<M: Named>(calls: &Calls, options: &Options) -> Result<CallReport, BadCall>
@@ -424,11 +451,19 @@ fn counterexample<M: Named>(
     }
 }
 
+/// A shortcut tells a whole order, but no partial ones.
+fn orders<M: Named>(part: &Part<M>, budget: &Budget) -> Result<Found<M::State>, Spent> {
+    match part.model.shortcut(&part.ops) {
+        Some(Shortcut::Linearizable(order)) => Ok(Found::Linearizable(order)),
+        Some(Shortcut::NotLinearizable) | None => by_search(&part.model, &part.ops, budget, true),
+    }
+}
+
 fn find_orders<M: Named>(calls: &Calls, options: &Options) -> Result<Vec<ObjectOrders>, BadCall> {
     let deadline = options.time_limit.map(|limit| Instant::now() + limit);
     let of_part = |part: Part<M>| {
         let budget = Budget::new(deadline, options.memory_limit_bytes);
-        let found = (budget.look()).and_then(|()| search(&part.model, &part.ops, &budget, true));
+        let found = (budget.look()).and_then(|()| orders(&part, &budget));
         let order = |state: Option<&M::State>, ops: &[u32]| FoundOrder {
             order: positions(&part, ops),
             state: state.map_or_else(String::new, |state| part.model.show(state)),

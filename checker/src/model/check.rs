@@ -1,14 +1,18 @@
 //! Checks histories of a model by the frontier search.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use super::interned::Interned;
 use super::shrink::shrink;
-use super::{Model, TimedOp};
+use super::{Model, Shortcut, TimedOp};
 use crate::budget::{Budget, Spent};
 use crate::frontier;
 use crate::linearizable::Options;
 use crate::lower::NEVER;
+
+/// Ops are taken to be invoked and to return no later than this.
+const TIME_MAX: u64 = NEVER - 2;
 
 /// A verdict on a history of a model. Ops are given by their positions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +65,8 @@ impl<S> ModelVerdict<S> {
 pub fn check_model<M: Model>(model: &M, ops: &[TimedOp<M::Op>], options: &Options) -> ModelVerdict<M::State> {
     let deadline = options.time_limit.map(|limit| Instant::now() + limit);
     let budget = Budget::new(deadline, options.memory_limit_bytes);
-    match search(model, ops, &budget, true) {
+    let ops = &*sane(ops);
+    match search(model, ops, &budget) {
         Err(spent) => ModelVerdict::Unknown(spent),
         Ok(Found::Linearizable(order)) => ModelVerdict::Linearizable(order),
         Ok(Found::Stuck { culprit, dead, .. }) => {
@@ -89,8 +94,82 @@ pub(super) enum Found<S> {
     },
 }
 
-/// Searches for a linearization. With `trace` it tells orders.
+/// Whether `ops` have a linearization: by the model's shortcut, or else by a search.
+pub(super) fn holds<M: Model>(model: &M, ops: &[TimedOp<M::Op>], budget: &Budget) -> Result<bool, Spent> {
+    match model.shortcut(ops) {
+        Some(found) => Ok(found != Shortcut::NotLinearizable),
+        None => Ok(matches!(
+            by_search(model, ops, budget, false)?,
+            Found::Linearizable(_)
+        )),
+    }
+}
+
+/// Finds a linearization of `ops`, or the op that prevents it: by the model's shortcut, or else by a search.
 pub(super) fn search<M: Model>(
+    model: &M,
+    ops: &[TimedOp<M::Op>],
+    budget: &Budget,
+) -> Result<Found<M::State>, Spent> {
+    match model.shortcut(ops) {
+        None => by_search(model, ops, budget, true),
+        Some(Shortcut::Linearizable(order)) => Ok(Found::Linearizable(order)),
+        Some(Shortcut::NotLinearizable) => Ok(Found::Stuck {
+            culprit: culprit(model, ops, budget)?,
+            dead: Vec::new(),
+            longest: Vec::new(),
+        }),
+    }
+}
+
+/// The ops in the bounds of time that algorithms take for granted.
+pub(super) fn sane<O: Clone>(ops: &[TimedOp<O>]) -> Cow<'_, [TimedOp<O>]> {
+    let bounded = |op: &TimedOp<O>| {
+        let start_ns = op.start_ns.min(TIME_MAX);
+        (start_ns, op.end_ns.map(|end| end.clamp(start_ns, TIME_MAX)))
+    };
+    if ops.iter().all(|op| bounded(op) == (op.start_ns, op.end_ns)) {
+        return Cow::Borrowed(ops);
+    }
+    let ops = ops.iter().map(|op| {
+        let (start_ns, end_ns) = bounded(op);
+        TimedOp {
+            op: op.op.clone(),
+            start_ns,
+            end_ns,
+        }
+    });
+    ops.collect()
+}
+
+/// The first op at whose return there is no linearization any more, where there is none of all `ops`. A history that
+/// is linearizable is so at every moment before its end (Herlihy and Wing 1990, section 3), so bisection finds it.
+fn culprit<M: Model>(model: &M, ops: &[TimedOp<M::Op>], budget: &Budget) -> Result<u32, Spent> {
+    let mut returns: Vec<(u64, u32)> = (0..)
+        .zip(ops)
+        .filter_map(|(at, op)| Some((op.end_ns?, at)))
+        .collect();
+    returns.sort_unstable();
+    // All of the first `low` returns can be explained, and not all of the first `high`.
+    let (mut low, mut high) = (0, returns.len());
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        let end = returns[middle - 1].0;
+        let until = ops.iter().filter(|op| op.start_ns <= end).map(|op| TimedOp {
+            end_ns: op.end_ns.filter(|returned| *returned <= end),
+            ..op.clone()
+        });
+        if holds(model, &until.collect::<Vec<_>>(), budget)? {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(returns[high - 1].1)
+}
+
+/// Searches for a linearization. With `trace` it tells orders.
+pub(super) fn by_search<M: Model>(
     model: &M,
     ops: &[TimedOp<M::Op>],
     budget: &Budget,

@@ -39,6 +39,9 @@ pub(super) struct Interned<'a, M: Model> {
     model: &'a M,
     ops: Vec<M::Op>,
     pure: Vec<bool>,
+    blind: Vec<bool>,
+    overwrites: Vec<bool>,
+    sink: Cell<Option<u32>>,
     states: RefCell<Numbers<M::State>>,
     /// Per state and op where its successors begin, and how many they are.
     steps: RefCell<FxHashMap<(u32, u32), (u32, u32)>>,
@@ -60,6 +63,9 @@ impl<'a, M: Model> Interned<'a, M> {
         let interned = Self {
             model,
             pure: known.things.iter().map(|op| model.is_pure(op)).collect(),
+            blind: known.things.iter().map(|op| model.is_blind(op)).collect(),
+            overwrites: known.things.iter().map(|op| model.overwrites(op)).collect(),
+            sink: Cell::new(None),
             ops: known.things,
             states: RefCell::new(Numbers::new()),
             steps: RefCell::default(),
@@ -67,6 +73,8 @@ impl<'a, M: Model> Interned<'a, M> {
             bytes: Cell::new(0),
         };
         interned.number(&model.initial());
+        let sink = model.sink().map(|sink| interned.number(&sink));
+        interned.sink.set(sink);
         (interned, numbers)
     }
 
@@ -116,6 +124,18 @@ impl<M: Model> frontier::Model for Interned<'_, M> {
 
     fn is_pure(&self, op: u32) -> bool {
         self.pure[op as usize]
+    }
+
+    fn is_blind(&self, op: u32) -> bool {
+        self.blind[op as usize]
+    }
+
+    fn overwrites(&self, op: u32) -> bool {
+        self.overwrites[op as usize]
+    }
+
+    fn sink(&self) -> Option<u32> {
+        self.sink.get()
     }
 
     fn bytes(&self) -> usize {

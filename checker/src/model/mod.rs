@@ -53,8 +53,10 @@
 mod built_in;
 mod certify;
 mod check;
+mod collection;
 mod counter;
 mod depth_first;
+mod grow_only;
 mod interned;
 mod lock;
 mod lower;
@@ -68,6 +70,7 @@ mod validate;
 
 pub use built_in::{
     BuiltIn, CallReport, CallVerdict, CallsCounterexample, DeadConfiguration, UnknownModel, check_calls,
+    decide_calls,
 };
 pub use check::{ModelVerdict, Stuck, check_model};
 pub use lower::BadCall;
@@ -96,6 +99,30 @@ pub trait Model {
         false
     }
 
+    /// Whether `op` answers so in every state. Worth telling only where some op overwrites, or there is a sink.
+    fn is_blind(&self, op: &Self::Op) -> bool {
+        self.overwrites(op)
+    }
+
+    /// Whether `op` answers so in every state, and leaves the same one whatever was before: a write. The search does
+    /// not branch on what is overwritten before anybody saw it.
+    fn overwrites(&self, op: &Self::Op) -> bool {
+        let _ = op;
+        false
+    }
+
+    /// A state that no op changes but one that overwrites, if there is such a state.
+    fn sink(&self) -> Option<Self::State> {
+        None
+    }
+
+    /// Decides about `ops` without a search, where an exact and faster way is known. Their ends are never before their
+    /// starts.
+    fn shortcut(&self, ops: &[TimedOp<Self::Op>]) -> Option<Shortcut> {
+        let _ = ops;
+        None
+    }
+
     /// Ops that share a group can be left out of any history together, all of them at once, and what stays is still
     /// linearizable if the whole was. Counterexamples are shrunk by it. Pure ops need none.
     fn group(&self, op: &Self::Op) -> Option<u32> {
@@ -107,6 +134,15 @@ pub trait Model {
     fn state_bytes(&self, state: &Self::State) -> usize {
         size_of_val(state)
     }
+}
+
+/// What [`Model::shortcut`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shortcut {
+    /// There is a linearization: these ops in this order, by their positions.
+    Linearizable(Vec<u32>),
+    /// There is none.
+    NotLinearizable,
 }
 
 /// An op with its closed interval.

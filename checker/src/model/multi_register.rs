@@ -58,6 +58,15 @@ impl Model for MultiRegister {
         op.iter().all(|step| matches!(step, Step::Read(..)))
     }
 
+    fn is_blind(&self, op: &Op) -> bool {
+        op.iter().all(|step| matches!(step, Step::Write(..)))
+    }
+
+    fn overwrites(&self, op: &Op) -> bool {
+        let writes = |key| (op.iter()).any(|step| matches!(step, Step::Write(k, _) if *k == key));
+        self.is_blind(op) && (0..self.keys.len() as u32).all(writes)
+    }
+
     fn state_bytes(&self, state: &Vec<u32>) -> usize {
         size_of::<Vec<u32>>() + 4 * state.len()
     }

@@ -46,6 +46,10 @@ impl Model for Register {
         matches!(op, Op::Read(_) | Op::NotHeld(_))
     }
 
+    fn overwrites(&self, op: &Op) -> bool {
+        matches!(op, Op::Write(_))
+    }
+
     fn group(&self, op: &Op) -> Option<u32> {
         match op {
             Op::Read(value) | Op::Write(value) if self.values_stand_alone && *value > 0 => Some(*value),

@@ -44,8 +44,8 @@ struct Tree {
 }
 
 impl Tree {
-    fn insert(&mut self, sequence: &[u32]) -> u32 {
-        sequence.iter().fold(EMPTY, |node, element| {
+    fn insert(&mut self, node: u32, sequence: &[u32]) -> u32 {
+        sequence.iter().fold(node, |node, element| {
             *self.children.entry((node, *element)).or_insert_with(|| {
                 self.nodes.push((node, *element));
                 u32::try_from(self.nodes.len())
@@ -54,6 +54,22 @@ impl Tree {
                     .expect("a file holds fewer elements")
             })
         })
+    }
+
+    /// Inserts all of `sequences`, and tells the node of each. Reads mostly return what the one before them returned, and
+    /// a little more: that is compared at once, not element by element.
+    fn insert_all<'a>(&mut self, sequences: impl Iterator<Item = &'a [u32]>) -> Vec<u32> {
+        let mut last: (&[u32], u32) = (&[], EMPTY);
+        let node = |sequence: &'a [u32]| {
+            let (known, rest) = match sequence.strip_prefix(last.0) {
+                Some(rest) => (last.1, rest),
+                None => (EMPTY, sequence),
+            };
+            let node = self.insert(known, rest);
+            last = (sequence, node);
+            node
+        };
+        sequences.map(node).collect()
     }
 
     /// What becomes of `node` by `elements`.
@@ -101,6 +117,19 @@ impl<T: Sync + Send> Model for Sequence<T> {
     fn is_pure(&self, op: &Op) -> bool {
         op.iter().all(|step| matches!(step, Step::Is(_)))
     }
+
+    fn is_blind(&self, op: &Op) -> bool {
+        op.iter().all(|step| !matches!(step, Step::Is(_)))
+    }
+
+    fn overwrites(&self, op: &Op) -> bool {
+        matches!(op.first(), Some(Step::Put(_))) && self.is_blind(op)
+    }
+
+    /// What is not even the beginning of anything read becomes nothing of the kind by growing.
+    fn sink(&self) -> Option<u32> {
+        Some(UNREAD)
+    }
 }
 
 /// A step as it was called for.
@@ -126,18 +155,22 @@ where
     let show_elements = Arc::new(show());
     let part = |object: super::lower::Object<Vec<Asked>>| {
         let mut tree = Tree::default();
-        for step in object.ops.iter().flat_map(|op| &op.op) {
-            if let Asked::Read(sequence) = step {
-                tree.insert(sequence);
-            }
-        }
-        let step = |step: Asked| match step {
-            Asked::Read(sequence) => Step::Is(tree.grow(EMPTY, &sequence)),
+        let reads = object
+            .ops
+            .iter()
+            .flat_map(|op| &op.op)
+            .filter_map(|step| match step {
+                Asked::Read(sequence) => Some(&sequence[..]),
+                Asked::Put(_) | Asked::Append(_) => None,
+            });
+        let mut nodes = tree.insert_all(reads).into_iter();
+        let mut step = |step: Asked| match step {
+            Asked::Read(_) => Step::Is(nodes.next().expect("each read was inserted")),
             Asked::Put(sequence) => Step::Put(tree.grow(EMPTY, &sequence)),
             Asked::Append(elements) => Step::Append(elements.into()),
         };
         let ops = object.ops.into_iter().map(|op| super::TimedOp {
-            op: op.op.into_iter().map(&step).collect::<Op>(),
+            op: op.op.into_iter().map(&mut step).collect::<Op>(),
             start_ns: op.start_ns,
             end_ns: op.end_ns,
         });

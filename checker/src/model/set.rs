@@ -1,10 +1,10 @@
 //! A set: `add v`, `remove v`, `contains v` (true or false), and `read` of all elements. It is empty at first. Where
 //! nobody reads all elements, each is an object of its own.
 
-use super::Model;
 use super::lower::{
     BadCall, Named, Names, Object, Part, Symbols, answer, may_have_happened, no_such, objects, wrong_value,
 };
+use super::{Model, Shortcut, TimedOp, grow_only};
 use crate::call::{Call, Calls, Datum};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +55,10 @@ impl Model for Set {
 
     fn is_pure(&self, op: &Op) -> bool {
         matches!(op, Op::Contains(..) | Op::Read(_))
+    }
+
+    fn shortcut(&self, ops: &[TimedOp<Op>]) -> Option<Shortcut> {
+        grow_only::decide(ops)
     }
 
     fn state_bytes(&self, elements: &Vec<u32>) -> usize {

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::check::{Found, search};
+use super::check::holds;
 use super::{Model, TimedOp, depth_first};
 use crate::budget::Budget;
 
@@ -102,12 +102,12 @@ impl<M: Model> Shrinker<'_, M> {
             .filter(|at| spared.binary_search(at).is_err())
             .collect();
         let budget = Budget::new(Some(self.deadline), MEMORY_BYTES);
-        match search(self.model, &self.part(&kept), &budget, false) {
-            Ok(Found::Stuck { .. }) => {
+        match holds(self.model, &self.part(&kept), &budget) {
+            Ok(false) => {
                 self.kept = kept;
                 true
             }
-            Ok(Found::Linearizable(_)) => false,
+            Ok(true) => false,
             Err(_) => {
                 self.out_of_time = true;
                 false

@@ -78,6 +78,13 @@ fn all_algorithms_agree_on_random_small_histories() {
             &mut tally.invalid
         }) += 1;
     }
+    eprintln!(
+        "{} histories, {} of them valid and {} invalid; zones decided {}",
+        tally.valid + tally.invalid,
+        tally.valid,
+        tally.invalid,
+        tally.zones_valid + tally.zones_invalid
+    );
     let fair = |part: u64| part * 5 > total;
     assert!(
         fair(tally.valid) && fair(tally.invalid),

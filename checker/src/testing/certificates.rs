@@ -312,7 +312,8 @@ fn certificates_about_calls_are_accepted_unless_they_are_changed() {
         for seed in 0..cases(3_000) {
             let mut choices = Choices::new(seed + (number << 40) + (1 << 51));
             let spoiled = choices.percent(60);
-            let calls = sample(&mut choices, *model, spoiled);
+            let unique = choices.percent(50);
+            let calls = sample(&mut choices, *model, spoiled, unique);
             let all: Vec<&Call> = calls.calls.iter().collect();
             let expected = brute(*model, &all);
             let report = check_calls(&calls, *model, &Options::default()).expect("they are the model's");

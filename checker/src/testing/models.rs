@@ -9,9 +9,10 @@ use crate::linearizable::Options;
 use crate::model::{BuiltIn, CallVerdict, check_calls};
 
 /// A history that is linearizable by the way it is made, or one that was then spoiled.
-pub(super) fn sample(choices: &mut Choices, model: BuiltIn, spoiled: bool) -> Calls {
+/// With `unique` nothing is inserted twice.
+pub(super) fn sample(choices: &mut Choices, model: BuiltIn, spoiled: bool, unique: bool) -> Calls {
     let threads = 1 + choices.below(3) as usize;
-    let (wanted, repertoire) = (1 + choices.below(7) as usize, repertoire(model));
+    let (wanted, repertoire) = (2 + choices.below(6) as usize, repertoire(model));
     let (mut object, mut now) = (Object::new(), 0);
     let mut calls: Vec<Call> = Vec::new();
     let mut open: Vec<Option<usize>> = vec![None; threads];
@@ -21,7 +22,15 @@ pub(super) fn sample(choices: &mut Choices, model: BuiltIn, spoiled: bool) -> Ca
         let thread = choices.below(threads as u64) as usize;
         match open[thread] {
             None if calls.len() < wanted => {
-                let (f, argument) = repertoire[choices.below(repertoire.len() as u64) as usize].clone();
+                let (f, mut argument) = repertoire[choices.below(repertoire.len() as u64) as usize].clone();
+                if unique && matches!(f, "enqueue" | "add") {
+                    argument = Datum::Int(calls.len() as i64);
+                } else if unique && matches!(f, "contains" | "remove") {
+                    argument = Datum::Int(choices.below(calls.len() as u64 + 1) as i64);
+                }
+                if unique && f == "remove" && choices.percent(80) {
+                    continue;
+                }
                 open[thread] = Some(calls.len());
                 done.push(false);
                 calls.push(call(calls.len(), f, argument, now));
@@ -70,7 +79,7 @@ fn call(number: usize, f: &str, argument: Datum, now: u64) -> Call {
 
 /// Two calls swap their answers or their intervals, or one is left out or returns sooner.
 fn spoil(choices: &mut Choices, calls: &mut Vec<Call>) {
-    for _ in 0..1 + choices.below(4) {
+    for _ in 0..1 + choices.below(10) {
         let (a, b) = (
             choices.below(calls.len() as u64) as usize,
             choices.below(calls.len() as u64) as usize,
@@ -160,8 +169,9 @@ fn all_models_agree_with_plain_objects() {
         let (mut valid, mut invalid) = (0, 0);
         for seed in 0..cases(20_000) {
             let mut choices = Choices::new(seed + (number << 40) + (1 << 50));
-            let spoiled = choices.percent(60);
-            let history = sample(&mut choices, *model, spoiled);
+            let spoiled = choices.percent(90);
+            let unique = choices.percent(50);
+            let history = sample(&mut choices, *model, spoiled, unique);
             let all: Vec<&Call> = history.calls.iter().collect();
             let expected = brute(*model, &all);
             assert!(spoiled || expected, "{model}, seed {seed}: {history:#?}");
@@ -202,6 +212,7 @@ fn all_models_agree_with_plain_objects() {
                 other => panic!("{model}, seed {seed}: {other:?}"),
             }
         }
+        eprintln!("{model}: {valid} valid and {invalid} invalid histories");
         assert!(
             valid * 5 > invalid && invalid * 20 > valid,
             "{model}: {valid} valid, {invalid} invalid"
