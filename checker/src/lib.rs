@@ -29,7 +29,6 @@
 //! - [`consistency`]: weaker models, judged from the versions that ops report.
 //! - [`staleness`]: how far behind each read was, in versions and in time.
 //! - [`atomicity`]: how far the whole is from linearizable: the least Δ and the least k.
-//! - [`summary`]: all of that in a few figures for each read mode, to compare them by.
 //!
 //! What checks cost is printed by `make bench-table` and kept in `docs/checker-speed.md`; `make agree` holds the fast
 //! algorithms against brute force on millions of random histories.
@@ -54,7 +53,6 @@ pub mod model;
 pub mod orders;
 mod recent;
 pub mod staleness;
-pub mod summary;
 #[cfg(test)]
 mod testing;
 mod wing_gong;
