@@ -4,6 +4,7 @@
 
 mod cluster;
 mod conducting;
+mod cutting;
 mod faulting;
 mod node;
 mod sandboxing;
@@ -60,6 +61,9 @@ fn inside(scenario: &[&str]) -> Outcome {
         ["partition"] => faulting::partition(),
         ["clock"] => faulting::clock(),
         ["loss"] => faulting::loss(),
+        ["cut"] => cutting::cut(),
+        ["clients"] => cutting::clients(),
+        ["flapping"] => cutting::flapping(),
         ["kill"] => faulting::kill(),
         ["pause"] => faulting::pause(),
         ["overlap"] => faulting::overlap(),

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::firewall::{Drops, Firewall, FirewallError};
+use crate::firewall::{Firewall, FirewallError, Treatment};
 use crate::network::address;
 use crate::node::Node;
 
@@ -13,11 +13,13 @@ pub enum Facility {
     Cuts,
     /// Dropping a share of them.
     Losses,
+    /// Answering them with a reset.
+    Resets,
 }
 
 impl Facility {
     /// Every facility.
-    pub const ALL: [Self; 2] = [Self::Cuts, Self::Losses];
+    pub const ALL: [Self; 3] = [Self::Cuts, Self::Losses, Self::Resets];
 
     /// What is shown to work where it does.
     #[must_use]
@@ -25,6 +27,7 @@ impl Facility {
         match self {
             Self::Cuts => "iptables dropped and counted packets in a sandbox",
             Self::Losses => "iptables dropped a share of packets (`-m statistic`) in a sandbox",
+            Self::Resets => "iptables took resets of connections (`REJECT`) in a sandbox",
         }
     }
 
@@ -33,14 +36,21 @@ impl Facility {
     /// # Errors
     /// If it does not work here.
     pub(crate) fn try_out(self) -> Result<(), FirewallError> {
-        let source: [Ipv4Addr; 1] = [address(Node(1))];
-        let drops = match self {
-            Self::Cuts => Drops::All,
-            Self::Losses => Drops::Share(10),
+        let treatments: &[Treatment] = match self {
+            Self::Cuts => &[Treatment::Drop, Treatment::SeverBothWays],
+            Self::Losses => &[Treatment::DropShare(10)],
+            Self::Resets => &[Treatment::Reset],
         };
-        let firewall = Firewall::find()?;
-        firewall.add(None, drops, &source)?;
-        firewall.counts(None, drops)?;
-        firewall.remove(None, drops)
+        treatments
+            .iter()
+            .try_for_each(|treatment| try_treatment(*treatment))
     }
+}
+
+fn try_treatment(treatment: Treatment) -> Result<(), FirewallError> {
+    let peer: [Ipv4Addr; 1] = [address(Node(1))];
+    let firewall = Firewall::find()?;
+    firewall.add(None, treatment, &peer)?;
+    firewall.counts(None, treatment)?;
+    firewall.remove(None, treatment)
 }

@@ -33,6 +33,27 @@ fn partition_cuts_what_its_grudge_says_and_heals() {
 }
 
 #[test]
+fn cut_parts_what_its_grudge_says_and_heals() {
+    if possible() {
+        succeed(&["cut"]);
+    }
+}
+
+#[test]
+fn clients_are_cut_off_from_nodes_and_nodes_are_not_from_each_other() {
+    if possible() {
+        succeed(&["clients"]);
+    }
+}
+
+#[test]
+fn flapping_links_go_down_and_up() {
+    if possible() {
+        succeed(&["flapping"]);
+    }
+}
+
+#[test]
 fn loss_loses_its_share_and_nothing_else() {
     if possible() {
         succeed(&["loss"]);

@@ -155,6 +155,7 @@ mod tests {
             ("loss", false),
             ("drift", true),
             ("clock", true),
+            ("cut", false),
         ];
         assert_eq!(possible(&probe), expected);
         let findings = Findings {

@@ -14,20 +14,26 @@
 //! another node, and its evidence says so.
 
 mod aim;
+mod clients;
 mod clock;
+mod flapping;
 mod kill;
 mod loss;
 mod parallel;
 mod partition;
 mod pause;
+mod reset;
+mod treated;
+mod whole;
 
 use std::io;
 
 use aim::Aim;
 pub(crate) use clock::check_clocks_are_right;
-pub(crate) use partition::check_network_is_whole;
+pub(crate) use whole::check_network_is_whole;
 
-use crate::firewall::FirewallError;
+use crate::firewall::{FirewallError, Treatment};
+use crate::grudge::CutShape;
 use crate::network::Network;
 use crate::node::{Node, NodeSet};
 use crate::process::{Nodes, ProcessError};
@@ -137,7 +143,7 @@ pub trait Fault: Send {
 pub fn build(scheduled: &ScheduledFault) -> Box<dyn Fault> {
     let aim = |set| Aim::new(set, scheduled);
     match scheduled.variant {
-        FaultVariant::Partition(_) => Box::new(partition::Partition::new(scheduled.clone())),
+        FaultVariant::Partition(_) => Box::new(partition::Partition::new(scheduled.clone(), Treatment::Drop)),
         FaultVariant::Kill(set) => Box::new(kill::Kill::new(aim(set))),
         FaultVariant::Pause(set) => Box::new(pause::Pause::new(aim(set))),
         FaultVariant::Drift(variant) => {
@@ -156,5 +162,11 @@ pub fn build(scheduled: &ScheduledFault) -> Box<dyn Fault> {
             Box::new(clock::Clock::new(aim(set), bend))
         }
         FaultVariant::Loss(variant) => Box::new(loss::Loss::new(variant, scheduled)),
+        FaultVariant::Cut(CutShape::MinorityThird | CutShape::Random) => {
+            Box::new(partition::Partition::new(scheduled.clone(), Treatment::Sever))
+        }
+        FaultVariant::Cut(CutShape::Clients) => Box::new(clients::Clients::new(scheduled.clone())),
+        FaultVariant::Cut(CutShape::Flapping) => Box::new(flapping::Flapping::new(scheduled)),
+        FaultVariant::Cut(CutShape::Reset) => Box::new(reset::Reset::new(scheduled.clone())),
     }
 }

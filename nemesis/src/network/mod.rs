@@ -19,10 +19,11 @@ mod probe;
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use namespace::Namespace;
-pub use probe::{Channel, Endpoint, ProbeRound};
+pub use probe::{Arrival, Channel, DATAGRAM_BYTES_MIN, Endpoint, ProbeRound};
 
 use crate::node::Node;
 use probe::Probes;
@@ -73,12 +74,12 @@ pub enum NetworkError {
     },
 }
 
-/// The network of one run. There can be one in a world.
-#[derive(Debug)]
+/// The network of one run. There can be one in a world; clones are the same.
+#[derive(Clone, Debug)]
 pub struct Network {
     nodes: Vec<Node>,
     namespaces: Vec<Namespace>,
-    probes: Vec<Probes>,
+    probes: Arc<[Probes]>,
 }
 
 impl Network {
@@ -168,7 +169,15 @@ impl Network {
     /// # Errors
     /// If a socket fails.
     pub fn probe_often(&self, channel: Channel, times: u64) -> io::Result<ProbeRound<'_>> {
-        self.probes[channel as usize].send_round(times)
+        self.probe_with(channel, times, DATAGRAM_BYTES_MIN)
+    }
+
+    /// The same, of so many bytes each, but at least [`DATAGRAM_BYTES_MIN`].
+    ///
+    /// # Errors
+    /// If a socket fails.
+    pub fn probe_with(&self, channel: Channel, times: u64, bytes: usize) -> io::Result<ProbeRound<'_>> {
+        self.probes[channel as usize].send_round(times, bytes)
     }
 }
 

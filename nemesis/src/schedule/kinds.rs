@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::facility::Facility;
-use crate::grudge::PartitionShape;
+use crate::grudge::{CutShape, PartitionShape};
 use crate::node::NodeSet;
 
 /// The kinds of fault.
@@ -25,6 +25,8 @@ pub enum FaultKind {
     Drift,
     /// Clocks jump.
     Clock,
+    /// Nodes, or their clients, are cut off by other means than those of a partition.
+    Cut,
 }
 
 /// A name that is no kind of fault.
@@ -38,13 +40,14 @@ fn known() -> String {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Partition,
         Self::Kill,
         Self::Pause,
         Self::Loss,
         Self::Drift,
         Self::Clock,
+        Self::Cut,
     ];
 
     /// Its name on the command line, in schedules and in reports.
@@ -57,6 +60,7 @@ impl FaultKind {
             Self::Loss => "loss",
             Self::Drift => "drift",
             Self::Clock => "clock",
+            Self::Cut => "cut",
         }
     }
 
@@ -69,6 +73,7 @@ impl FaultKind {
             Self::Loss => 3,
             Self::Drift => 4,
             Self::Clock => 5,
+            Self::Cut => 20,
         }
     }
 
@@ -86,13 +91,23 @@ impl FaultKind {
                 "the clocks of nodes run 8 % too fast or too slow, within what lease reads must bear"
             }
             Self::Clock => "the clocks of nodes jump ahead, stand still, or do both again and again",
+            Self::Cut => {
+                "nodes or clients are cut off: a third, at random, by links that flap, by resets of connections"
+            }
         }
     }
 
     /// Whether it is between nodes rather than in them.
     #[must_use]
     pub fn strikes_the_network(self) -> bool {
-        matches!(self, Self::Partition | Self::Loss)
+        !matches!(self, Self::Kill | Self::Pause) && !self.strikes_clocks()
+    }
+
+    /// Whether some of its variants cut nodes off from each other: see
+    /// [`ScheduledFault::grudge`](super::ScheduledFault::grudge).
+    #[must_use]
+    pub fn parts_nodes(self) -> bool {
+        matches!(self, Self::Partition | Self::Cut)
     }
 
     /// Whether it bends the clocks of nodes.
@@ -107,6 +122,7 @@ impl FaultKind {
         match self {
             Self::Partition => &[Facility::Cuts],
             Self::Loss => &[Facility::Losses],
+            Self::Cut => &[Facility::Cuts, Facility::Resets],
             Self::Kill | Self::Pause | Self::Drift | Self::Clock => &[],
         }
     }
@@ -129,6 +145,10 @@ impl FaultKind {
             Self::Drift if count > 0 => DriftVariant::ALL.map(FaultVariant::Drift).into(),
             Self::Clock if count > 0 => ClockVariant::ALL.map(FaultVariant::Clock).into(),
             Self::Drift | Self::Clock => Vec::new(),
+            Self::Cut => {
+                let shapes = CutShape::ALL.into_iter().filter(|shape| shape.exists(count));
+                shapes.map(FaultVariant::Cut).collect()
+            }
         }
     }
 }
@@ -166,6 +186,8 @@ pub enum FaultVariant {
     Drift(DriftVariant),
     /// Let clocks jump.
     Clock(ClockVariant),
+    /// Cut off nodes or clients in this shape.
+    Cut(CutShape),
 }
 
 impl FaultVariant {
@@ -179,6 +201,7 @@ impl FaultVariant {
             Self::Loss(_) => FaultKind::Loss,
             Self::Drift(_) => FaultKind::Drift,
             Self::Clock(_) => FaultKind::Clock,
+            Self::Cut(_) => FaultKind::Cut,
         }
     }
 
@@ -191,6 +214,7 @@ impl FaultVariant {
             Self::Loss(variant) => variant.name(),
             Self::Drift(variant) => variant.name(),
             Self::Clock(variant) => variant.name(),
+            Self::Cut(shape) => shape.name(),
         }
     }
 
@@ -201,6 +225,7 @@ impl FaultVariant {
             Self::Kill(NodeSet::Named) | Self::Pause(NodeSet::Named) => Naming::Must,
             Self::Partition(shape) if !shape.takes_names() => Naming::MustNot,
             Self::Loss(LossVariant::All10Percent | LossVariant::All30Percent) => Naming::MustNot,
+            Self::Cut(shape) if !shape.takes_names() => Naming::MustNot,
             _ => Naming::May,
         }
     }
@@ -212,6 +237,7 @@ impl FaultVariant {
             Self::Partition(shape) => shape == PartitionShape::IsolatedLeader,
             Self::Loss(variant) => variant == LossVariant::Leader30Percent,
             Self::Kill(_) | Self::Pause(_) | Self::Drift(_) | Self::Clock(_) => true,
+            Self::Cut(_) => false,
         }
     }
 
@@ -221,7 +247,7 @@ impl FaultVariant {
         let named = match kind {
             FaultKind::Kill => Some(Self::Kill(NodeSet::Named)),
             FaultKind::Pause => Some(Self::Pause(NodeSet::Named)),
-            FaultKind::Partition | FaultKind::Loss | FaultKind::Drift | FaultKind::Clock => None,
+            _ => None,
         };
         // Of a large cluster all of them exist.
         kind.variants(usize::MAX).into_iter().chain(named).collect()
