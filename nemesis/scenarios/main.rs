@@ -6,6 +6,8 @@ mod cluster;
 mod conducting;
 mod cutting;
 mod faulting;
+mod impairing;
+mod latency;
 mod node;
 mod sandboxing;
 
@@ -64,6 +66,9 @@ fn inside(scenario: &[&str]) -> Outcome {
         ["cut"] => cutting::cut(),
         ["clients"] => cutting::clients(),
         ["flapping"] => cutting::flapping(),
+        ["impair", kind] => impairing::impair(kind),
+        ["impair-together"] => impairing::impair_together(),
+        ["latency", count] => latency::latency(count.parse()?),
         ["kill"] => faulting::kill(),
         ["pause"] => faulting::pause(),
         ["overlap"] => faulting::overlap(),

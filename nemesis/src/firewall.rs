@@ -134,6 +134,12 @@ pub enum FirewallError {
     /// iptables is there, but does not work here.
     #[error("iptables does not work here: {0}")]
     Unusable(String),
+    /// Packets cannot be queued for a program here.
+    #[error("packets cannot be queued here (NFQUEUE): {0}")]
+    NoQueue(String),
+    /// What leaves cannot be limited here.
+    #[error("tc cannot limit links here (htb, tbf): {0}")]
+    NoRate(String),
     /// It could not be run.
     #[error("running {program} failed")]
     Run {
@@ -158,7 +164,10 @@ impl FirewallError {
     #[must_use]
     pub fn mend(&self) -> Option<&'static str> {
         match self {
+            Self::Missing("tc") => Some("sudo apt-get install iproute2"),
             Self::Missing(_) => Some("sudo apt-get install iptables"),
+            Self::NoQueue(_) => Some("sudo modprobe -a nfnetlink_queue xt_NFQUEUE nft_compat iptable_mangle"),
+            Self::NoRate(_) => Some("sudo modprobe -a sch_htb sch_tbf xt_CLASSIFY nft_compat iptable_mangle"),
             Self::Unusable(_) => Some("sudo modprobe -a nf_tables nft_compat ip_tables iptable_filter"),
             Self::Run { .. } | Self::Refused { .. } => None,
         }

@@ -61,6 +61,31 @@ fn loss_loses_its_share_and_nothing_else() {
 }
 
 #[test]
+fn impaired_links_do_to_packets_what_they_should_and_nothing_else() {
+    if possible() {
+        for kind in ["delay", "reorder", "duplicate", "corrupt", "slow"] {
+            succeed(&["impair", kind]);
+        }
+    }
+}
+
+#[test]
+fn impairments_are_had_together_and_proven_one_by_one() {
+    if possible() {
+        succeed(&["impair-together"]);
+    }
+}
+
+/// A measurement, not a test: nothing here depends on how fast the machine is.
+#[test]
+#[ignore = "prints how long faults of the network take to be in force"]
+fn latencies() {
+    if possible() {
+        succeed(&["latency", "5"]);
+    }
+}
+
+#[test]
 fn clocks_go_wrong_by_what_was_meant_and_right_again() {
     if possible() {
         succeed(&["clock"]);

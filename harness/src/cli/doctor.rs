@@ -156,6 +156,11 @@ mod tests {
             ("drift", true),
             ("clock", true),
             ("cut", false),
+            ("delay", false),
+            ("reorder", false),
+            ("duplicate", false),
+            ("corrupt", false),
+            ("slow", false),
         ];
         assert_eq!(possible(&probe), expected);
         let findings = Findings {

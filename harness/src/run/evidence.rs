@@ -6,7 +6,7 @@
 
 use splitbrain_checker::history::{Action, History, Op, Outcome};
 use splitbrain_nemesis::node::Node;
-use splitbrain_nemesis::schedule::Schedule;
+use splitbrain_nemesis::schedule::{FaultKind, Schedule};
 use splitbrain_reports::results::Fault;
 
 use crate::workload::Weights;
@@ -41,6 +41,7 @@ impl Plan<'_> {
         let votes = |node: &Node| node.index() < self.voters;
         let is_majority = |votes: usize| votes * 2 > self.voters;
         let scheduled = self.schedule.events.iter().find(|event| event.id == fault.id);
+        let kind = scheduled.map(|event| event.variant.kind());
         let grudge = scheduled.map(|event| event.grudge(&nodes, &struck));
         match grudge.filter(|grudge| !grudge.is_empty()) {
             Some(grudge) => {
@@ -56,7 +57,9 @@ impl Plan<'_> {
                     .filter(|node| votes(node))
                     .any(|node| is_majority(sees(node)))
             }
-            // Processes that stop, or nodes whose packets fare badly, or that no client reaches.
+            // Each packet arrives, and soon.
+            None if matches!(kind, Some(FaultKind::Reorder | FaultKind::Duplicate)) => true,
+            // Processes that stop, or nodes whose packets fare worse, or that no client reaches.
             None => is_majority(
                 self.voters
                     .saturating_sub(struck.iter().filter(|node| votes(node)).count()),
@@ -228,7 +231,7 @@ mod tests {
     use splitbrain_checker::history::{Key, ProcessId, ReadModeId, Value};
     use splitbrain_nemesis::grudge::{CutShape, PartitionShape};
     use splitbrain_nemesis::node::NodeSet;
-    use splitbrain_nemesis::schedule::{FaultVariant, ScheduledFault};
+    use splitbrain_nemesis::schedule::{FaultVariant, LinksVariant, ScheduledFault};
 
     use super::*;
 
@@ -413,7 +416,7 @@ mod tests {
 
     #[test]
     fn a_fault_that_leaves_no_majority_is_told_from_one_that_does() {
-        use FaultVariant::{Cut, Kill, Partition, Pause};
+        use FaultVariant::{Cut, Duplicate, Kill, Partition, Pause, Slow};
         use PartitionShape as Shape;
         let survives = |variant, struck, voters, observers| {
             let plan = Plan {
@@ -452,6 +455,9 @@ mod tests {
             (Cut(CutShape::Clients), 2, 5, 0, true),
             (Cut(CutShape::Clients), 1, 2, 0, false),
             (Cut(CutShape::Flapping), 5, 5, 0, false),
+            (Duplicate(LinksVariant::AllLinks), 5, 5, 0, true),
+            (Slow(LinksVariant::AllLinks), 5, 5, 0, false),
+            (Slow(LinksVariant::LeaderLinks), 1, 5, 0, true),
         ] {
             assert_eq!(
                 survives(variant, struck, voters, observers),

@@ -33,11 +33,14 @@ const HOLD_MS: (u64, u64) = (100, 400);
 pub(super) struct Flapping {
     seed: u64,
     grudge: Grudge,
-    worker: Option<(StopRequest, JoinHandle<(Links, Result<(), FaultError>)>)>,
+    worker: Option<(StopRequest, JoinHandle<Flapped>)>,
     links: Option<Links>,
     /// How the thread failed, if it did.
     failed: Result<(), FaultError>,
 }
+
+/// The links when the thread has ended, and how it failed, if it did.
+type Flapped = (Links, Result<(), FaultError>);
 
 /// The links, and what was seen of them.
 #[derive(Clone, Debug)]
@@ -152,12 +155,7 @@ impl Fault for Flapping {
 
 impl Links {
     /// Lets them come up and go down in turn until the stop is requested. They are down at the start.
-    fn flap(
-        mut self,
-        network: &Network,
-        mut rng: ChaCha8Rng,
-        stop: &StopRequest,
-    ) -> (Self, Result<(), FaultError>) {
+    fn flap(mut self, network: &Network, mut rng: ChaCha8Rng, stop: &StopRequest) -> Flapped {
         let mut hold = || Duration::from_millis(rng::between(HOLD_MS.0, HOLD_MS.1, &mut rng));
         let mut stopped = Ok(false);
         while let Ok(false) = stopped {

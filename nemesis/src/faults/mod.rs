@@ -17,12 +17,15 @@ mod aim;
 mod clients;
 mod clock;
 mod flapping;
+mod impaired;
 mod kill;
 mod loss;
 mod parallel;
 mod partition;
 mod pause;
 mod reset;
+mod sightings;
+mod slow;
 mod treated;
 mod whole;
 
@@ -34,6 +37,7 @@ pub(crate) use whole::check_network_is_whole;
 
 use crate::firewall::{FirewallError, Treatment};
 use crate::grudge::CutShape;
+use crate::impair::ImpairError;
 use crate::network::Network;
 use crate::node::{Node, NodeSet};
 use crate::process::{Nodes, ProcessError};
@@ -92,6 +96,9 @@ pub enum FaultError {
     /// Packets could not be dropped, or counted, or let through again.
     #[error(transparent)]
     Firewall(#[from] FirewallError),
+    /// Packets could not be impaired, or let pass again.
+    #[error(transparent)]
+    Impair(#[from] ImpairError),
     /// The network could not be probed.
     #[error("probing the network failed")]
     Probe(#[source] io::Error),
@@ -168,5 +175,10 @@ pub fn build(scheduled: &ScheduledFault) -> Box<dyn Fault> {
         FaultVariant::Cut(CutShape::Clients) => Box::new(clients::Clients::new(scheduled.clone())),
         FaultVariant::Cut(CutShape::Flapping) => Box::new(flapping::Flapping::new(scheduled)),
         FaultVariant::Cut(CutShape::Reset) => Box::new(reset::Reset::new(scheduled.clone())),
+        FaultVariant::Delay(_)
+        | FaultVariant::Reorder(_)
+        | FaultVariant::Duplicate(_)
+        | FaultVariant::Corrupt(_) => Box::new(impaired::Impaired::new(scheduled.clone())),
+        FaultVariant::Slow(_) => Box::new(slow::Slow::new(scheduled.clone())),
     }
 }

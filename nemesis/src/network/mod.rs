@@ -22,9 +22,11 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub(crate) use links::NODE_LINK;
 pub use namespace::Namespace;
 pub use probe::{Arrival, Channel, DATAGRAM_BYTES_MIN, Endpoint, ProbeRound};
 
+use crate::impair::Impairer;
 use crate::node::Node;
 use probe::Probes;
 
@@ -80,6 +82,7 @@ pub struct Network {
     nodes: Vec<Node>,
     namespaces: Vec<Namespace>,
     probes: Arc<[Probes]>,
+    impairers: Arc<[Impairer]>,
 }
 
 impl Network {
@@ -105,7 +108,12 @@ impl Network {
             .into_iter()
             .collect::<io::Result<_>>()
             .map_err(io("opening a socket for probes"))?;
+        let impairer = |(node, namespace): (&Node, &Namespace)| {
+            let peers = nodes.iter().filter(|peer| *peer != node);
+            Impairer::new(namespace.clone(), peers.map(|peer| address(*peer)).collect())
+        };
         let network = Self {
+            impairers: nodes.iter().zip(&namespaces).map(impairer).collect(),
             nodes,
             namespaces,
             probes,
@@ -154,6 +162,14 @@ impl Network {
     #[must_use]
     pub fn namespace(&self, node: Node) -> &Namespace {
         &self.namespaces[node.index()]
+    }
+
+    /// What impairs the packets that come to `node`.
+    ///
+    /// # Panics
+    /// If the node is not of this network.
+    pub(crate) fn impairer(&self, node: Node) -> &Impairer {
+        &self.impairers[node.index()]
     }
 
     /// Sends a datagram from each node and from the harness to each of the others, on `channel`.

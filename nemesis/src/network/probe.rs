@@ -273,6 +273,19 @@ impl ProbeRound<'_> {
         self.numbers.end - self.numbers.start
     }
 
+    /// How many datagrams have arrived, copies among them.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.ways.values().map(|way| way.log.len()).sum()
+    }
+
+    /// Whether every datagram has arrived.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.all_ways()
+            .all(|(from, to)| self.arrivals(from, to) == self.sent())
+    }
+
     /// Waits so long and takes in what arrives.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::links::{DelayVariant, LinksVariant};
 use crate::facility::Facility;
 use crate::grudge::{CutShape, PartitionShape};
 use crate::node::NodeSet;
@@ -27,6 +28,16 @@ pub enum FaultKind {
     Clock,
     /// Nodes, or their clients, are cut off by other means than those of a partition.
     Cut,
+    /// Packets between nodes come later.
+    Delay,
+    /// Packets between nodes overtake each other.
+    Reorder,
+    /// Packets between nodes come twice.
+    Duplicate,
+    /// Packets between nodes come with a flipped bit.
+    Corrupt,
+    /// Links between nodes carry little in a time.
+    Slow,
 }
 
 /// A name that is no kind of fault.
@@ -40,7 +51,7 @@ fn known() -> String {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::Partition,
         Self::Kill,
         Self::Pause,
@@ -48,6 +59,11 @@ impl FaultKind {
         Self::Drift,
         Self::Clock,
         Self::Cut,
+        Self::Delay,
+        Self::Reorder,
+        Self::Duplicate,
+        Self::Corrupt,
+        Self::Slow,
     ];
 
     /// Its name on the command line, in schedules and in reports.
@@ -61,6 +77,11 @@ impl FaultKind {
             Self::Drift => "drift",
             Self::Clock => "clock",
             Self::Cut => "cut",
+            Self::Delay => "delay",
+            Self::Reorder => "reorder",
+            Self::Duplicate => "duplicate",
+            Self::Corrupt => "corrupt",
+            Self::Slow => "slow",
         }
     }
 
@@ -74,6 +95,11 @@ impl FaultKind {
             Self::Drift => 4,
             Self::Clock => 5,
             Self::Cut => 20,
+            Self::Delay => 21,
+            Self::Reorder => 22,
+            Self::Duplicate => 23,
+            Self::Corrupt => 24,
+            Self::Slow => 25,
         }
     }
 
@@ -94,13 +120,28 @@ impl FaultKind {
             Self::Cut => {
                 "nodes or clients are cut off: a third, at random, by links that flap, by resets of connections"
             }
+            Self::Delay => "packets between nodes take longer, but keep their order",
+            Self::Reorder => "one in four packets between nodes is held back, so that later ones overtake it",
+            Self::Duplicate => "one in four packets between nodes comes twice",
+            Self::Corrupt => "a bit is flipped in one in ten packets between nodes, which checksums find",
+            Self::Slow => "nodes send no more than 1 Mbit/s to other nodes",
         }
     }
 
     /// Whether it is between nodes rather than in them.
     #[must_use]
     pub fn strikes_the_network(self) -> bool {
-        !matches!(self, Self::Kill | Self::Pause) && !self.strikes_clocks()
+        matches!(
+            self,
+            Self::Partition
+                | Self::Loss
+                | Self::Cut
+                | Self::Delay
+                | Self::Reorder
+                | Self::Duplicate
+                | Self::Corrupt
+                | Self::Slow
+        )
     }
 
     /// Whether some of its variants cut nodes off from each other: see
@@ -123,6 +164,8 @@ impl FaultKind {
             Self::Partition => &[Facility::Cuts],
             Self::Loss => &[Facility::Losses],
             Self::Cut => &[Facility::Cuts, Facility::Resets],
+            Self::Delay | Self::Reorder | Self::Duplicate | Self::Corrupt => &[Facility::Queues],
+            Self::Slow => &[Facility::Rates],
             Self::Kill | Self::Pause | Self::Drift | Self::Clock => &[],
         }
     }
@@ -149,6 +192,14 @@ impl FaultKind {
                 let shapes = CutShape::ALL.into_iter().filter(|shape| shape.exists(count));
                 shapes.map(FaultVariant::Cut).collect()
             }
+            Self::Delay | Self::Reorder | Self::Duplicate | Self::Corrupt | Self::Slow if count < 2 => {
+                Vec::new()
+            }
+            Self::Delay => DelayVariant::ALL.map(FaultVariant::Delay).into(),
+            Self::Reorder => LinksVariant::ALL.map(FaultVariant::Reorder).into(),
+            Self::Duplicate => LinksVariant::ALL.map(FaultVariant::Duplicate).into(),
+            Self::Corrupt => LinksVariant::ALL.map(FaultVariant::Corrupt).into(),
+            Self::Slow => LinksVariant::ALL.map(FaultVariant::Slow).into(),
         }
     }
 }
@@ -188,6 +239,16 @@ pub enum FaultVariant {
     Clock(ClockVariant),
     /// Cut off nodes or clients in this shape.
     Cut(CutShape),
+    /// Delay packets.
+    Delay(DelayVariant),
+    /// Let packets overtake each other.
+    Reorder(LinksVariant),
+    /// Let packets come twice.
+    Duplicate(LinksVariant),
+    /// Flip bits in packets.
+    Corrupt(LinksVariant),
+    /// Let links carry little.
+    Slow(LinksVariant),
 }
 
 impl FaultVariant {
@@ -202,6 +263,11 @@ impl FaultVariant {
             Self::Drift(_) => FaultKind::Drift,
             Self::Clock(_) => FaultKind::Clock,
             Self::Cut(_) => FaultKind::Cut,
+            Self::Delay(_) => FaultKind::Delay,
+            Self::Reorder(_) => FaultKind::Reorder,
+            Self::Duplicate(_) => FaultKind::Duplicate,
+            Self::Corrupt(_) => FaultKind::Corrupt,
+            Self::Slow(_) => FaultKind::Slow,
         }
     }
 
@@ -215,6 +281,11 @@ impl FaultVariant {
             Self::Drift(variant) => variant.name(),
             Self::Clock(variant) => variant.name(),
             Self::Cut(shape) => shape.name(),
+            Self::Delay(variant) => variant.name(),
+            Self::Reorder(variant)
+            | Self::Duplicate(variant)
+            | Self::Corrupt(variant)
+            | Self::Slow(variant) => variant.name(),
         }
     }
 
@@ -226,6 +297,11 @@ impl FaultVariant {
             Self::Partition(shape) if !shape.takes_names() => Naming::MustNot,
             Self::Loss(LossVariant::All10Percent | LossVariant::All30Percent) => Naming::MustNot,
             Self::Cut(shape) if !shape.takes_names() => Naming::MustNot,
+            Self::Delay(_) | Self::Reorder(_) | Self::Duplicate(_) | Self::Corrupt(_) | Self::Slow(_)
+                if !self.aims_at_leader() =>
+            {
+                Naming::MustNot
+            }
             _ => Naming::May,
         }
     }
@@ -238,6 +314,9 @@ impl FaultVariant {
             Self::Loss(variant) => variant == LossVariant::Leader30Percent,
             Self::Kill(_) | Self::Pause(_) | Self::Drift(_) | Self::Clock(_) => true,
             Self::Cut(_) => false,
+            Self::Delay(_) | Self::Reorder(_) | Self::Duplicate(_) | Self::Corrupt(_) | Self::Slow(_) => {
+                self.aims_at_leader()
+            }
         }
     }
 
@@ -247,7 +326,13 @@ impl FaultVariant {
         let named = match kind {
             FaultKind::Kill => Some(Self::Kill(NodeSet::Named)),
             FaultKind::Pause => Some(Self::Pause(NodeSet::Named)),
-            _ => None,
+            FaultKind::Partition | FaultKind::Loss | FaultKind::Drift | FaultKind::Clock => None,
+            FaultKind::Cut
+            | FaultKind::Delay
+            | FaultKind::Reorder
+            | FaultKind::Duplicate
+            | FaultKind::Corrupt
+            | FaultKind::Slow => None,
         };
         // Of a large cluster all of them exist.
         kind.variants(usize::MAX).into_iter().chain(named).collect()
@@ -264,6 +349,11 @@ impl FaultVariant {
                 | Self::Loss(LossVariant::Leader30Percent)
                 | Self::Drift(DriftVariant::LeaderSlow)
                 | Self::Clock(ClockVariant::LeaderBack)
+                | Self::Delay(DelayVariant::LeaderLinks)
+                | Self::Reorder(LinksVariant::LeaderLinks)
+                | Self::Duplicate(LinksVariant::LeaderLinks)
+                | Self::Corrupt(LinksVariant::LeaderLinks)
+                | Self::Slow(LinksVariant::LeaderLinks)
         )
     }
 }

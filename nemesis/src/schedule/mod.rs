@@ -6,6 +6,7 @@
 
 mod generate;
 mod kinds;
+mod links;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use kinds::{
     ClockVariant, DRIFT, DRIFT_PPM, DriftVariant, FaultKind, FaultKindError, FaultVariant, LossVariant,
     Naming,
 };
+pub use links::{DelayVariant, LinksVariant};
 
 use crate::grudge::Grudge;
 use crate::node::Node;
