@@ -32,7 +32,7 @@ fn unknown_names_list_the_known_ones() {
             &["run", "--nemesis", "partition,kil"],
             &[
                 "unknown fault `kil`",
-                "known: partition, kill, pause, loss, drift, clock",
+                "known: partition, kill, pause, loss, drift, clock, cut, delay",
             ],
         ),
         (

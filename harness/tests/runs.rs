@@ -93,7 +93,12 @@ fn rejudge(folder: &Path) {
 
 #[test]
 fn every_fault_of_a_schedule_is_proven_and_no_linearizable_claim_is_broken() {
-    for (nemesis, time_limit) in [("partition,kill,pause", "10s"), ("loss,drift,clock", "12s")] {
+    for (nemesis, time_limit) in [
+        ("partition,kill,pause", "10s"),
+        ("loss,drift,clock", "12s"),
+        ("cut,delay,reorder", "12s"),
+        ("duplicate,corrupt,slow", "12s"),
+    ] {
         every_fault_is_proven(nemesis, time_limit);
     }
 }

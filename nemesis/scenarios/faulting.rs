@@ -26,7 +26,7 @@ fn leader() -> Vec<Node> {
     vec![LEADER]
 }
 
-fn build(variant: FaultVariant, seed: u64) -> Box<dyn Fault> {
+pub(crate) fn build(variant: FaultVariant, seed: u64) -> Box<dyn Fault> {
     faults::build(&ScheduledFault {
         id: 0,
         variant,
@@ -38,12 +38,12 @@ fn build(variant: FaultVariant, seed: u64) -> Box<dyn Fault> {
     })
 }
 
-fn ensure_proven(evidence: &Evidence) -> Outcome {
+pub(crate) fn ensure_proven(evidence: &Evidence) -> Outcome {
     ensure!(evidence.is_proof(), "not proven: {evidence:?}");
     Ok(())
 }
 
-fn milliseconds(since: Instant) -> f64 {
+pub(crate) fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 

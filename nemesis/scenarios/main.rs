@@ -4,7 +4,10 @@
 
 mod cluster;
 mod conducting;
+mod cutting;
 mod faulting;
+mod impairing;
+mod latency;
 mod node;
 mod sandboxing;
 
@@ -60,6 +63,12 @@ fn inside(scenario: &[&str]) -> Outcome {
         ["partition"] => faulting::partition(),
         ["clock"] => faulting::clock(),
         ["loss"] => faulting::loss(),
+        ["cut"] => cutting::cut(),
+        ["clients"] => cutting::clients(),
+        ["flapping"] => cutting::flapping(),
+        ["impair", kind] => impairing::impair(kind),
+        ["impair-together"] => impairing::impair_together(),
+        ["latency", count] => latency::latency(count.parse()?),
         ["kill"] => faulting::kill(),
         ["pause"] => faulting::pause(),
         ["overlap"] => faulting::overlap(),

@@ -2,9 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use crate::firewall::{Drops, Firewall, FirewallError};
+use crate::firewall::{Firewall, FirewallError, Treatment};
+use crate::impair::{self, ImpairError};
 use crate::network::address;
 use crate::node::Node;
+use crate::shaper::{self, Shaper};
 
 /// Something that a host may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,11 +15,17 @@ pub enum Facility {
     Cuts,
     /// Dropping a share of them.
     Losses,
+    /// Answering them with a reset.
+    Resets,
+    /// Holding packets in a queue that a program reads.
+    Queues,
+    /// Limiting how much leaves in a time.
+    Rates,
 }
 
 impl Facility {
     /// Every facility.
-    pub const ALL: [Self; 2] = [Self::Cuts, Self::Losses];
+    pub const ALL: [Self; 5] = [Self::Cuts, Self::Losses, Self::Resets, Self::Queues, Self::Rates];
 
     /// What is shown to work where it does.
     #[must_use]
@@ -25,6 +33,9 @@ impl Facility {
         match self {
             Self::Cuts => "iptables dropped and counted packets in a sandbox",
             Self::Losses => "iptables dropped a share of packets (`-m statistic`) in a sandbox",
+            Self::Resets => "iptables took resets of connections (`REJECT`) in a sandbox",
+            Self::Queues => "a queue of packets (`NFQUEUE`) was read in a sandbox",
+            Self::Rates => "tc limited a class of packets (`htb`, `tbf`) in a sandbox",
         }
     }
 
@@ -33,14 +44,46 @@ impl Facility {
     /// # Errors
     /// If it does not work here.
     pub(crate) fn try_out(self) -> Result<(), FirewallError> {
-        let source: [Ipv4Addr; 1] = [address(Node(1))];
-        let drops = match self {
-            Self::Cuts => Drops::All,
-            Self::Losses => Drops::Share(10),
-        };
-        let firewall = Firewall::find()?;
-        firewall.add(None, drops, &source)?;
-        firewall.counts(None, drops)?;
-        firewall.remove(None, drops)
+        match self {
+            Self::Cuts => {
+                try_treatment(Treatment::Drop)?;
+                try_treatment(Treatment::SeverBothWays)
+            }
+            Self::Losses => try_treatment(Treatment::DropShare(10)),
+            Self::Resets => try_treatment(Treatment::Reset),
+            Self::Queues => impair::try_out().map_err(|error| match error {
+                ImpairError::Firewall(error) => error,
+                ImpairError::Queue(source) => FirewallError::NoQueue(source.to_string()),
+            }),
+            Self::Rates => {
+                try_treatment(shaper::TREATMENT)?;
+                let shaper = Shaper::find()?;
+                shaper.add(None, "lo", 1_000_000)?;
+                shaper.remove(None, "lo")
+            }
+        }
     }
+
+    /// What `complaint`, made where the facility was tried, comes to.
+    pub(crate) fn lacking(self, complaint: String) -> FirewallError {
+        // A tool that is not there is so outside of the sandbox too, and has a mend of its own.
+        let found = match self {
+            Self::Rates => Firewall::find().and_then(|_| Shaper::find().map(|_| ())),
+            _ => Firewall::find().map(|_| ()),
+        };
+        match (found, self) {
+            (Err(missing), _) => missing,
+            (Ok(()), Self::Queues) => FirewallError::NoQueue(complaint),
+            (Ok(()), Self::Rates) => FirewallError::NoRate(complaint),
+            (Ok(()), _) => FirewallError::Unusable(complaint),
+        }
+    }
+}
+
+fn try_treatment(treatment: Treatment) -> Result<(), FirewallError> {
+    let peer: [Ipv4Addr; 1] = [address(Node(1))];
+    let firewall = Firewall::find()?;
+    firewall.add(None, treatment, &peer)?;
+    firewall.counts(None, treatment)?;
+    firewall.remove(None, treatment)
 }

@@ -1,7 +1,7 @@
-//! The firewall of a node's namespace: chains of our own, and drops by source in them.
+//! The firewall of a node's namespace: chains of our own, and what they do to packets from or to some peers.
 //!
 //! Each kind of fault has a chain of its own, so that they overlap without knowing of each other. A chain and the
-//! jump to it from INPUT exist only while something is dropped. Each change is one transaction of
+//! jump to it exist only while it is in force. Each change is one transaction of
 //! `iptables-restore`, which takes effect as a whole or not at all.
 //!
 //! A chain lets the probes by which other faults are proven pass ([`Channel`]): a partition is still
@@ -19,52 +19,110 @@ use crate::network::{Channel, Namespace};
 /// With what the names of all our chains begin.
 const PREFIX: &str = "SPLITBRAIN";
 
-/// What is done to packets from some sources. Each is a chain of its own.
+/// What is done to some packets. Each is a chain of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drops {
-    /// All of them are dropped.
-    All,
+pub enum Treatment {
+    /// All that come from some addresses are dropped: a partition.
+    Drop,
     /// So many percent of them are, each by a draw of its own.
-    Share(u8),
+    DropShare(u8),
+    /// All are dropped, as by [`Treatment::Drop`]: a cut.
+    Sever,
+    /// Those of TCP are answered by a reset, all others dropped.
+    Reset,
+    /// All that come from some addresses, or go there, are dropped.
+    SeverBothWays,
+    /// All that come from some addresses are handed to the queue of this number, or pass while nobody reads it.
+    Queue(u16),
+    /// All that go to some addresses leave by this class of the link's queueing discipline, as `1:4`.
+    Classify(&'static str),
 }
 
-impl Drops {
+impl Treatment {
     fn chain(self) -> String {
+        let name = match self {
+            Self::Drop => "CUT",
+            Self::DropShare(_) => "LOSS",
+            Self::Sever => "SEVER",
+            Self::Reset => "RESET",
+            Self::SeverBothWays => "CLIENTS",
+            Self::Queue(_) => "QUEUE",
+            Self::Classify(_) => "SLOW",
+        };
+        format!("{PREFIX}-{name}")
+    }
+
+    /// A packet that comes back from a queue goes on after its table, not after its rule. So what queues packets
+    /// stands in a table of its own, before that which drops them.
+    fn table(self) -> &'static str {
         match self {
-            Self::All => format!("{PREFIX}-CUT"),
-            Self::Share(_) => format!("{PREFIX}-LOSS"),
+            Self::Queue(_) | Self::Classify(_) => "mangle",
+            _ => "filter",
         }
     }
 
-    /// The probes that this is seen by; the others pass.
-    fn channel(self) -> Channel {
+    /// The chains of the kernel from which ours is called.
+    fn hooks(self) -> &'static [&'static str] {
         match self {
-            Self::All => Channel::Ways,
-            Self::Share(_) => Channel::Losses,
+            Self::SeverBothWays => &["INPUT", "OUTPUT"],
+            Self::Classify(_) => &["POSTROUTING"],
+            _ => &["INPUT"],
+        }
+    }
+
+    /// The probes that this is seen by; the others pass. What reads a queue tells them apart itself.
+    fn channels(self) -> &'static [Channel] {
+        match self {
+            Self::Drop => &[Channel::Ways],
+            Self::DropShare(_) => &[Channel::Losses],
+            Self::Sever | Self::Reset | Self::SeverBothWays => &[Channel::Cuts],
+            Self::Queue(_) => &[
+                Channel::Delays,
+                Channel::Orders,
+                Channel::Copies,
+                Channel::Corruptions,
+            ],
+            Self::Classify(_) => &[Channel::Rates],
         }
     }
 
     /// A rule without a target only counts.
-    fn rules(self, source: Ipv4Addr) -> Vec<String> {
-        let count = format!("-s {source}/32");
+    fn rules(self, peer: Ipv4Addr) -> Vec<String> {
+        let (from, to) = (format!("-s {peer}/32"), format!("-d {peer}/32"));
         match self {
-            Self::All => vec![format!("{count} -j DROP")],
-            Self::Share(percent) => {
+            Self::Drop | Self::Sever => vec![format!("{from} -j DROP")],
+            Self::DropShare(percent) => {
                 let probability = f64::from(percent) / 100.0;
                 let draw = format!("-m statistic --mode random --probability {probability}");
-                vec![count.clone(), format!("{count} {draw} -j DROP")]
+                vec![from.clone(), format!("{from} {draw} -j DROP")]
             }
+            // The answers of the other side are resets too, and must come through.
+            Self::Reset => vec![
+                format!("{from} -p tcp --tcp-flags RST RST -j RETURN"),
+                format!("{from} -p tcp -j REJECT --reject-with tcp-reset"),
+                format!("{from} -j DROP"),
+            ],
+            Self::SeverBothWays => vec![format!("{from} -j DROP"), format!("{to} -j DROP")],
+            // Copies of packets are put in by the loopback interface, and must not be queued again.
+            Self::Queue(number) => {
+                vec![format!(
+                    "{from} ! -i lo -j NFQUEUE --queue-num {number} --queue-bypass"
+                )]
+            }
+            Self::Classify(class) => vec![format!("{to} -j CLASSIFY --set-class {class}")],
         }
     }
 }
 
-/// Packets from one source.
+/// Packets from one peer, or to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     /// Those that came. Counted only where a share is dropped.
     pub seen: u64,
-    /// Those of them that were dropped.
+    /// Those from the peer that were dropped, or answered by a reset.
     pub dropped: u64,
+    /// Those to the peer that were dropped.
+    pub dropped_to: u64,
 }
 
 /// Why packets could not be dropped, or the drops not counted.
@@ -76,6 +134,12 @@ pub enum FirewallError {
     /// iptables is there, but does not work here.
     #[error("iptables does not work here: {0}")]
     Unusable(String),
+    /// Packets cannot be queued for a program here.
+    #[error("packets cannot be queued here (NFQUEUE): {0}")]
+    NoQueue(String),
+    /// What leaves cannot be limited here.
+    #[error("tc cannot limit links here (htb, tbf): {0}")]
+    NoRate(String),
     /// It could not be run.
     #[error("running {program} failed")]
     Run {
@@ -100,7 +164,10 @@ impl FirewallError {
     #[must_use]
     pub fn mend(&self) -> Option<&'static str> {
         match self {
+            Self::Missing("tc") => Some("sudo apt-get install iproute2"),
             Self::Missing(_) => Some("sudo apt-get install iptables"),
+            Self::NoQueue(_) => Some("sudo modprobe -a nfnetlink_queue xt_NFQUEUE nft_compat iptable_mangle"),
+            Self::NoRate(_) => Some("sudo modprobe -a sch_htb sch_tbf xt_CLASSIFY nft_compat iptable_mangle"),
             Self::Unusable(_) => Some("sudo modprobe -a nf_tables nft_compat ip_tables iptable_filter"),
             Self::Run { .. } | Self::Refused { .. } => None,
         }
@@ -126,103 +193,119 @@ impl Firewall {
         })
     }
 
-    /// Drops what comes from `sources`, with counters that start at 0. There must be no such drops yet, be it of
-    /// another share. `None` is the caller's own namespace.
+    /// Treats what comes from `peers`, or goes there, with counters that start at 0. There must be no such treatment
+    /// yet, be it of another share. `None` is the caller's own namespace.
     ///
     /// # Errors
-    /// If iptables fails; nothing is dropped then.
+    /// If iptables fails; nothing is treated then.
     pub fn add(
         &self,
         namespace: Option<&Namespace>,
-        drops: Drops,
-        sources: &[Ipv4Addr],
+        treatment: Treatment,
+        peers: &[Ipv4Addr],
     ) -> Result<(), FirewallError> {
-        let chain = drops.chain();
+        let chain = treatment.chain();
         let mut rules = format!(":{chain} - [0:0]\n");
-        for other in Channel::ALL.into_iter().filter(|other| *other != drops.channel()) {
-            writeln!(rules, "-A {chain} -p udp --dport {} -j RETURN", other.port())
-                .expect("writing to a string succeeds");
+        for rule in passes(treatment) {
+            writeln!(rules, "-A {chain} {rule} -j RETURN").expect("writing to a string succeeds");
         }
-        for rule in sources.iter().flat_map(|source| drops.rules(*source)) {
+        for rule in peers.iter().flat_map(|peer| treatment.rules(*peer)) {
             writeln!(rules, "-A {chain} {rule}").expect("writing to a string succeeds");
         }
-        writeln!(rules, "-I INPUT 1 -j {chain}").expect("writing to a string succeeds");
-        self.transact(namespace, &rules)
+        for hook in treatment.hooks() {
+            writeln!(rules, "-I {hook} 1 -j {chain}").expect("writing to a string succeeds");
+        }
+        self.transact(namespace, treatment.table(), &rules)
     }
 
-    /// Removes the chain and the jump to it.
+    /// Removes the chain and the jumps to it.
     ///
     /// # Errors
-    /// If iptables fails, as it does where there are no such drops.
-    pub fn remove(&self, namespace: Option<&Namespace>, drops: Drops) -> Result<(), FirewallError> {
-        let chain = drops.chain();
-        self.transact(
-            namespace,
-            &format!("-D INPUT -j {chain}\n-F {chain}\n-X {chain}\n"),
-        )
+    /// If iptables fails, as it does where there is no such treatment.
+    pub fn remove(&self, namespace: Option<&Namespace>, treatment: Treatment) -> Result<(), FirewallError> {
+        let chain = treatment.chain();
+        let mut rules = String::new();
+        for hook in treatment.hooks() {
+            writeln!(rules, "-D {hook} -j {chain}").expect("writing to a string succeeds");
+        }
+        writeln!(rules, "-F {chain}\n-X {chain}").expect("writing to a string succeeds");
+        self.transact(namespace, treatment.table(), &rules)
     }
 
-    /// How many packets came and were dropped, by source, since the drops were added.
+    /// How many packets came and were dropped, by peer, since the treatment was added.
     ///
     /// # Errors
     /// If iptables fails.
     pub fn counts(
         &self,
         namespace: Option<&Namespace>,
-        drops: Drops,
+        treatment: Treatment,
     ) -> Result<BTreeMap<Ipv4Addr, Count>, FirewallError> {
-        Ok(parse_counters(&self.saved(namespace)?, &drops.chain()))
+        Ok(parse_counters(&self.saved(namespace)?, &treatment.chain()))
     }
 
-    /// Whether any chain of ours is there, or anything that refers to one.
+    /// Whether any chain of ours is there, in any table, or anything that refers to one.
     ///
     /// # Errors
     /// If iptables fails.
-    pub fn has_drops(&self, namespace: Option<&Namespace>) -> Result<bool, FirewallError> {
+    pub fn has_chains(&self, namespace: Option<&Namespace>) -> Result<bool, FirewallError> {
         Ok(self.saved(namespace)?.contains(PREFIX))
     }
 
     fn saved(&self, namespace: Option<&Namespace>) -> Result<String, FirewallError> {
         let mut command = Command::new(&self.save);
-        command.args(["--counters", "--table", "filter"]);
-        let output = self.run(namespace, command, "")?;
+        command.arg("--counters");
+        let output = run(namespace, command, "")?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    fn transact(&self, namespace: Option<&Namespace>, rules: &str) -> Result<(), FirewallError> {
+    fn transact(&self, namespace: Option<&Namespace>, table: &str, rules: &str) -> Result<(), FirewallError> {
         let mut command = Command::new(&self.restore);
         // The legacy variant takes a lock, for which the namespaces of one world compete.
         command.args(["--noflush", "--wait", "5"]);
-        self.run(namespace, command, &format!("*filter\n{rules}COMMIT\n"))
-            .map(|_| ())
+        run(namespace, command, &format!("*{table}\n{rules}COMMIT\n")).map(|_| ())
     }
+}
 
-    fn run(
-        &self,
-        namespace: Option<&Namespace>,
-        mut command: Command,
-        input: &str,
-    ) -> Result<Output, FirewallError> {
-        if let Some(namespace) = namespace {
-            namespace.attach(&mut command);
+/// What the probes of other faults look like: their datagrams, and the connections by which resets are seen.
+fn passes(treatment: Treatment) -> impl Iterator<Item = String> {
+    let others = Channel::ALL.into_iter();
+    let others = others.filter(move |channel| !treatment.channels().contains(channel));
+    others.flat_map(|channel| {
+        let port = channel.port();
+        let mut rules = vec![format!("-p udp --dport {port}")];
+        if channel == Channel::Cuts {
+            rules.extend([format!("-p tcp --dport {port}"), format!("-p tcp --sport {port}")]);
         }
-        let program = command.get_program().to_string_lossy().into_owned();
-        let output = run_with_input(command, input).map_err(|source| FirewallError::Run {
-            program: program.clone(),
-            source,
-        })?;
-        if output.status.success() {
-            return Ok(output);
-        }
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        let complaint = complaint
-            .trim()
-            .lines()
-            .next()
-            .unwrap_or("it gave no reason")
-            .to_owned();
-        Err(FirewallError::Refused { program, complaint })
+        rules
+    })
+}
+
+/// Runs a tool of the system to its end, with this input.
+pub(crate) fn run(
+    namespace: Option<&Namespace>,
+    mut command: Command,
+    input: &str,
+) -> Result<Output, FirewallError> {
+    if let Some(namespace) = namespace {
+        namespace.attach(&mut command);
     }
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = run_with_input(command, input).map_err(|source| FirewallError::Run {
+        program: program.clone(),
+        source,
+    })?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let complaint = complaint
+        .trim()
+        .lines()
+        .next()
+        .unwrap_or("it gave no reason")
+        .to_owned();
+    Err(FirewallError::Refused { program, complaint })
 }
 
 fn run_with_input(mut command: Command, input: &str) -> io::Result<Output> {
@@ -243,7 +326,11 @@ fn run_with_input(mut command: Command, input: &str) -> io::Result<Output> {
     }
 }
 
-fn find(program: &'static str) -> Result<PathBuf, FirewallError> {
+/// Looks for a tool in `PATH`, and in the folders of system tools, which an ordinary user's often lacks.
+///
+/// # Errors
+/// If it is not installed.
+pub(crate) fn find(program: &'static str) -> Result<PathBuf, FirewallError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
     std::env::split_paths(&path)
@@ -260,26 +347,34 @@ fn is_executable(file: &Path) -> bool {
 
 /// Reads lines like `[131:7860] -A SPLITBRAIN-CUT -s 10.77.0.2/32 -j DROP`.
 fn parse_counters(saved: &str, chain: &str) -> BTreeMap<Ipv4Addr, Count> {
-    let counter = |line: &str| -> Option<(Ipv4Addr, u64, bool)> {
-        let (counters, rule) = line.strip_prefix('[')?.split_once("] ")?;
-        let rule = rule
-            .strip_prefix("-A ")?
-            .strip_prefix(chain)?
-            .strip_prefix(" -s ")?;
-        let (source, rest) = rule.split_once("/32")?;
-        let packets = counters.split(':').next()?.parse().ok()?;
-        Some((source.parse().ok()?, packets, rest.ends_with(" -j DROP")))
-    };
     let mut counts: BTreeMap<Ipv4Addr, Count> = BTreeMap::new();
-    for (source, packets, drops) in saved.lines().filter_map(counter) {
-        let count = counts.entry(source).or_default();
-        if drops {
-            count.dropped = packets;
-        } else {
-            count.seen = packets;
+    for line in saved.lines() {
+        let Some((peer, is_source, packets, rest)) = parse_counter(line, chain) else {
+            continue;
+        };
+        let count = counts.entry(peer).or_default();
+        let stops = rest.contains(" -j DROP") || rest.contains(" -j REJECT");
+        match (stops, is_source) {
+            (true, true) => count.dropped += packets,
+            (true, false) => count.dropped_to += packets,
+            (false, _) if !rest.contains(" -j ") => count.seen += packets,
+            (false, _) => {}
         }
     }
     counts
+}
+
+/// The peer, whether it is the source, the packets, and what comes after.
+fn parse_counter<'a>(line: &'a str, chain: &str) -> Option<(Ipv4Addr, bool, u64, &'a str)> {
+    let (counters, rule) = line.strip_prefix('[')?.split_once("] ")?;
+    let rule = rule.strip_prefix("-A ")?.strip_prefix(chain)?;
+    let (address, is_source) = match rule.strip_prefix(" -s ") {
+        Some(address) => (address, true),
+        None => (rule.strip_prefix(" -d ")?, false),
+    };
+    let (peer, rest) = address.split_once("/32")?;
+    let packets = counters.split(':').next()?.parse().ok()?;
+    Some((peer.parse().ok()?, is_source, packets, rest))
 }
 
 #[cfg(test)]
@@ -296,16 +391,42 @@ mod tests {
                      [50:4200] -A SPLITBRAIN-LOSS -s 10.77.0.2/32\n\
                      [6:420] -A SPLITBRAIN-LOSS -s 10.77.0.2/32 -m statistic --mode random --probability \
                      0.10000000009 -j DROP\n\
-                     [7:420] -A OTHER -s 10.77.0.4/32 -j DROP\nCOMMIT\n";
-        let count = |seen, dropped| Count { seen, dropped };
+                     [7:420] -A OTHER -s 10.77.0.4/32 -j DROP\n\
+                     [3:120] -A SPLITBRAIN-RESET -s 10.77.0.2/32 -p tcp -m tcp --tcp-flags RST RST -j RETURN\n\
+                     [5:300] -A SPLITBRAIN-RESET -s 10.77.0.2/32 -p tcp -j REJECT --reject-with tcp-reset\n\
+                     [2:72] -A SPLITBRAIN-RESET -s 10.77.0.2/32 -j DROP\n\
+                     [4:160] -A SPLITBRAIN-CLIENTS -s 10.77.0.254/32 -j DROP\n\
+                     [6:240] -A SPLITBRAIN-CLIENTS -d 10.77.0.254/32 -j DROP\nCOMMIT\n";
+        let count = |seen, dropped| Count {
+            seen,
+            dropped,
+            dropped_to: 0,
+        };
         let cut = [
             (Ipv4Addr::new(10, 77, 0, 2), count(0, 131)),
             (Ipv4Addr::new(10, 77, 0, 3), count(0, 0)),
         ];
-        assert_eq!(parse_counters(saved, &Drops::All.chain()), BTreeMap::from(cut));
+        assert_eq!(
+            parse_counters(saved, &Treatment::Drop.chain()),
+            BTreeMap::from(cut)
+        );
+        let reset = [(Ipv4Addr::new(10, 77, 0, 2), count(0, 7))];
+        assert_eq!(
+            parse_counters(saved, &Treatment::Reset.chain()),
+            BTreeMap::from(reset)
+        );
+        let both = Count {
+            seen: 0,
+            dropped: 4,
+            dropped_to: 6,
+        };
+        assert_eq!(
+            parse_counters(saved, &Treatment::SeverBothWays.chain()),
+            BTreeMap::from([(Ipv4Addr::new(10, 77, 0, 254), both)])
+        );
         let lost = [(Ipv4Addr::new(10, 77, 0, 2), count(50, 6))];
         assert_eq!(
-            parse_counters(saved, &Drops::Share(10).chain()),
+            parse_counters(saved, &Treatment::DropShare(10).chain()),
             BTreeMap::from(lost)
         );
     }

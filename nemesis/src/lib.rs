@@ -7,6 +7,7 @@
 //! | [`process`] | the nodes' processes: start, kill, pause, resume, and how one died |
 //! | [`facility`] | what faults need of the host beyond a sandbox |
 //! | [`firewall`] | dropping packets in a namespace, and counting them |
+//! | [`impair`] | holding packets back, copying and damaging them |
 //! | [`grudge`] | who drops packets from whom: the shapes of partitions |
 //! | [`schedule`] | which fault strikes when, drawn from a seed |
 //! | [`faults`] | each fault with its evidence |
@@ -23,9 +24,11 @@ pub mod facility;
 pub mod faults;
 pub mod firewall;
 pub mod grudge;
+pub mod impair;
 pub mod network;
 pub mod node;
 pub mod process;
 mod rng;
 pub mod sandbox;
 pub mod schedule;
+mod shaper;

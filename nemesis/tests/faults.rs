@@ -33,9 +33,55 @@ fn partition_cuts_what_its_grudge_says_and_heals() {
 }
 
 #[test]
+fn cut_parts_what_its_grudge_says_and_heals() {
+    if possible() {
+        succeed(&["cut"]);
+    }
+}
+
+#[test]
+fn clients_are_cut_off_from_nodes_and_nodes_are_not_from_each_other() {
+    if possible() {
+        succeed(&["clients"]);
+    }
+}
+
+#[test]
+fn flapping_links_go_down_and_up() {
+    if possible() {
+        succeed(&["flapping"]);
+    }
+}
+
+#[test]
 fn loss_loses_its_share_and_nothing_else() {
     if possible() {
         succeed(&["loss"]);
+    }
+}
+
+#[test]
+fn impaired_links_do_to_packets_what_they_should_and_nothing_else() {
+    if possible() {
+        for kind in ["delay", "reorder", "duplicate", "corrupt", "slow"] {
+            succeed(&["impair", kind]);
+        }
+    }
+}
+
+#[test]
+fn impairments_are_had_together_and_proven_one_by_one() {
+    if possible() {
+        succeed(&["impair-together"]);
+    }
+}
+
+/// A measurement, not a test: nothing here depends on how fast the machine is.
+#[test]
+#[ignore = "prints how long faults of the network take to be in force"]
+fn latencies() {
+    if possible() {
+        succeed(&["latency", "5"]);
     }
 }
 

@@ -155,6 +155,12 @@ mod tests {
             ("loss", false),
             ("drift", true),
             ("clock", true),
+            ("cut", false),
+            ("delay", false),
+            ("reorder", false),
+            ("duplicate", false),
+            ("corrupt", false),
+            ("slow", false),
         ];
         assert_eq!(possible(&probe), expected);
         let findings = Findings {

@@ -12,7 +12,9 @@
 //! No fault comes or goes all at once. A cut counts from when all of it was in force until its healing began; a node
 //! whose kill or pause is under way is taken for up and for stopped, and where that makes a difference, is left out.
 //!
-//! A one-way cut counts as a cut: what goes one way only carries no question and answer.
+//! A one-way cut counts as a cut: what goes one way only carries no question and answer. A cut that parts no nodes
+//! all the while, as of clients or by links that flap, has no sides; but while it may be felt, ops tell nothing about
+//! the sides of others.
 
 use std::ops::Range;
 
@@ -37,6 +39,8 @@ pub(super) struct Cuts {
     voters: usize,
     /// Partitions in force, by their start.
     pub(super) partitions: Vec<Cut>,
+    /// When cuts without sides may have been felt.
+    sideless: Vec<Interval>,
     /// Which nodes were killed or paused, and when.
     stopped: Vec<Stopped>,
 }
@@ -95,6 +99,7 @@ impl Cuts {
         let mut cuts = Self {
             voters,
             partitions: Vec::new(),
+            sideless: Vec::new(),
             stopped: Vec::new(),
             nodes,
         };
@@ -104,13 +109,16 @@ impl Cuts {
             };
             let (interval, felt) = (fault.in_force_ns().into(), fault.felt_ns().into());
             let struck: Vec<Node> = fault.nodes.iter().filter_map(|name| name.parse().ok()).collect();
-            if scheduled.variant.kind() == FaultKind::Partition {
+            if scheduled.variant.kind().parts_nodes() {
                 let grudge = scheduled.grudge(&cuts.nodes, &struck);
-                cuts.partitions.push(Cut {
-                    interval,
-                    felt,
-                    grudge,
-                });
+                match grudge.is_empty() {
+                    true => cuts.sideless.push(felt),
+                    false => cuts.partitions.push(Cut {
+                        interval,
+                        felt,
+                        grudge,
+                    }),
+                }
             } else if matches!(scheduled.variant.kind(), FaultKind::Kill | FaultKind::Pause) {
                 cuts.stopped.push(Stopped {
                     nodes: struck,
@@ -145,13 +153,16 @@ impl Cuts {
         }
     }
 
-    /// Whether another partition than `cut` was in force at some moment of `interval`.
+    /// Whether another partition than `cut`, or a cut without sides, was in force at some moment of `interval`.
     pub(super) fn is_cut_otherwise(&self, cut: &Cut, interval: Interval) -> bool {
         let others = self
             .partitions
             .iter()
             .filter(|other| other.interval != cut.interval);
-        others.into_iter().any(|other| other.felt.overlaps(interval))
+        let felt = others
+            .map(|other| other.felt)
+            .chain(self.sideless.iter().copied());
+        felt.into_iter().any(|felt| felt.overlaps(interval))
     }
 
     fn side_at(&self, cut: &Cut, node: Node, at_ns: u64) -> Side {
@@ -197,7 +208,7 @@ impl Cuts {
 
 #[cfg(test)]
 mod tests {
-    use splitbrain_nemesis::grudge::PartitionShape;
+    use splitbrain_nemesis::grudge::{CutShape, PartitionShape};
     use splitbrain_nemesis::node::NodeSet;
     use splitbrain_nemesis::schedule::{FaultVariant, ScheduledFault};
 
@@ -310,6 +321,40 @@ mod tests {
             stop_ns: 800,
         };
         assert_eq!(cuts.partitions[0].interval, interval);
+    }
+
+    #[test]
+    fn a_cut_without_sides_makes_no_sides_and_blurs_those_of_others() {
+        for shape in [CutShape::Clients, CutShape::Flapping] {
+            let schedule = Schedule {
+                events: vec![
+                    scheduled(0, FaultVariant::Partition(PartitionShape::One)),
+                    scheduled(1, FaultVariant::Cut(shape)),
+                ],
+            };
+            let faults = [fault(0, &["n2"], 100, 1000), fault(1, &["n1"], 250, 400)];
+            let cuts = Cuts::new(3, 3, &schedule, &faults);
+            assert_eq!(cuts.partitions.len(), 1);
+            let cut = &cuts.partitions[0];
+            assert!(cuts.is_cut_otherwise(cut, DURING));
+            assert!(!cuts.is_cut_otherwise(cut, Interval::from(400..500)));
+        }
+    }
+
+    #[test]
+    fn a_cut_with_sides_has_those_of_its_grudge() {
+        use Side::{With, Without};
+        for shape in [CutShape::MinorityThird, CutShape::Reset] {
+            let schedule = Schedule {
+                events: vec![ScheduledFault {
+                    nodes: vec![Node(2)],
+                    ..scheduled(0, FaultVariant::Cut(shape))
+                }],
+            };
+            let cuts = Cuts::new(3, 3, &schedule, &[fault(0, &["n2"], 100, 1000)]);
+            let side = |node| cuts.side(&cuts.partitions[0], Node(node), DURING);
+            assert_eq!([1, 2, 3].map(side), [With, Without, With]);
+        }
     }
 
     #[test]

@@ -41,9 +41,10 @@ impl Plan<'_> {
         let votes = |node: &Node| node.index() < self.voters;
         let is_majority = |votes: usize| votes * 2 > self.voters;
         let scheduled = self.schedule.events.iter().find(|event| event.id == fault.id);
-        match scheduled.filter(|event| event.variant.kind() == FaultKind::Partition) {
-            Some(partition) => {
-                let grudge = partition.grudge(&nodes, &struck);
+        let kind = scheduled.map(|event| event.variant.kind());
+        let grudge = scheduled.map(|event| event.grudge(&nodes, &struck));
+        match grudge.filter(|grudge| !grudge.is_empty()) {
+            Some(grudge) => {
                 let sees = |node: &Node| {
                     grudge
                         .visible(*node, &nodes)
@@ -56,6 +57,9 @@ impl Plan<'_> {
                     .filter(|node| votes(node))
                     .any(|node| is_majority(sees(node)))
             }
+            // Each packet arrives, and soon.
+            None if matches!(kind, Some(FaultKind::Reorder | FaultKind::Duplicate)) => true,
+            // Processes that stop, or nodes whose packets fare worse, or that no client reaches.
             None => is_majority(
                 self.voters
                     .saturating_sub(struck.iter().filter(|node| votes(node)).count()),
@@ -225,9 +229,9 @@ pub fn note(history: &History, faults: &[Fault]) -> String {
 #[cfg(test)]
 mod tests {
     use splitbrain_checker::history::{Key, ProcessId, ReadModeId, Value};
-    use splitbrain_nemesis::grudge::PartitionShape;
+    use splitbrain_nemesis::grudge::{CutShape, PartitionShape};
     use splitbrain_nemesis::node::NodeSet;
-    use splitbrain_nemesis::schedule::{FaultVariant, ScheduledFault};
+    use splitbrain_nemesis::schedule::{FaultVariant, LinksVariant, ScheduledFault};
 
     use super::*;
 
@@ -413,7 +417,7 @@ mod tests {
 
     #[test]
     fn a_fault_that_leaves_no_majority_is_told_from_one_that_does() {
-        use FaultVariant::{Kill, Partition, Pause};
+        use FaultVariant::{Cut, Duplicate, Kill, Partition, Pause, Slow};
         use PartitionShape as Shape;
         let survives = |variant, struck, voters, observers| {
             let plan = Plan {
@@ -444,6 +448,17 @@ mod tests {
             (Pause(NodeSet::Majority), 3, 5, 0, false),
             (Pause(NodeSet::Minority), 2, 5, 0, true),
             (Kill(NodeSet::One), 1, 2, 0, false),
+            (Cut(CutShape::MinorityThird), 1, 5, 0, true),
+            (Cut(CutShape::MinorityThird), 2, 2, 0, false),
+            (Cut(CutShape::Reset), 4, 4, 0, false),
+            (Cut(CutShape::Reset), 2, 5, 0, true),
+            // Those that clients reach are a majority, or are not.
+            (Cut(CutShape::Clients), 2, 5, 0, true),
+            (Cut(CutShape::Clients), 1, 2, 0, false),
+            (Cut(CutShape::Flapping), 5, 5, 0, false),
+            (Duplicate(LinksVariant::AllLinks), 5, 5, 0, true),
+            (Slow(LinksVariant::AllLinks), 5, 5, 0, false),
+            (Slow(LinksVariant::LeaderLinks), 1, 5, 0, true),
         ] {
             assert_eq!(
                 survives(variant, struck, voters, observers),

@@ -71,6 +71,27 @@ impl Aim {
     }
 }
 
+/// Whose links are struck: those of the nodes that the schedule names, or of all nodes, or, if `of_leader`, of whoever
+/// leads; and whether none was known to, and the first node has to stand in.
+pub(super) fn choose_links(
+    scheduled: &ScheduledFault,
+    of_leader: bool,
+    arena: Arena<'_>,
+) -> (Vec<Node>, bool) {
+    let nodes = arena.network.nodes();
+    if !scheduled.nodes.is_empty() {
+        return (scheduled.nodes.clone(), false);
+    }
+    if !of_leader {
+        return (nodes.to_vec(), false);
+    }
+    let leaders = wait_for_leaders(arena.primaries, nodes, leader_patience(scheduled));
+    match leaders.is_empty() {
+        true => (nodes[..1].to_vec(), true),
+        false => (leaders, false),
+    }
+}
+
 /// How long the fault may wait for a leader: it must leave at least half of its time for the fault itself.
 pub(super) fn leader_patience(scheduled: &ScheduledFault) -> Duration {
     LEADER_PATIENCE.min(scheduled.duration() / 2)

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::aim::{instead_of_leader, leader_patience, wait_for_leaders};
 use super::{Arena, Evidence, Fault, FaultError, parallel};
-use crate::firewall::{Count, Drops, Firewall};
+use crate::firewall::{Count, Firewall, Treatment};
 use crate::network::{Channel, Endpoint};
 use crate::node::Node;
 use crate::schedule::{LossVariant, ScheduledFault};
@@ -65,8 +65,8 @@ impl Loss {
         }
     }
 
-    fn drops(&self) -> Drops {
-        Drops::Share(self.variant.percent())
+    fn treatment(&self) -> Treatment {
+        Treatment::DropShare(self.variant.percent())
     }
 
     fn firewall(&mut self) -> Result<Firewall, FaultError> {
@@ -86,10 +86,10 @@ impl Loss {
     }
 
     fn counts(&mut self, arena: Arena<'_>) -> Result<BTreeMap<Way, Count>, FaultError> {
-        let (firewall, drops) = (self.firewall()?, self.drops());
+        let (firewall, treatment) = (self.firewall()?, self.treatment());
         let nodes: Vec<Node> = self.losing.keys().copied().collect();
         let results = parallel::for_each(&nodes, |by| {
-            Ok(firewall.counts(Some(arena.network.namespace(*by)), drops)?)
+            Ok(firewall.counts(Some(arena.network.namespace(*by)), treatment)?)
         });
         let mut counts = BTreeMap::new();
         for (by, result) in nodes.into_iter().zip(results) {
@@ -109,7 +109,7 @@ impl Fault for Loss {
     }
 
     fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
-        let (firewall, drops) = (self.firewall()?, self.drops());
+        let (firewall, treatment) = (self.firewall()?, self.treatment());
         let nodes = arena.network.nodes();
         let struck = match self.variant {
             _ if !self.named.is_empty() => self.named.clone(),
@@ -136,7 +136,7 @@ impl Fault for Loss {
             .collect();
         let results = parallel::for_each(&plan, |(by, sources)| {
             let sources: Vec<Ipv4Addr> = sources.iter().map(|from| arena.network.address(*from)).collect();
-            Ok(firewall.add(Some(arena.network.namespace(*by)), drops, &sources)?)
+            Ok(firewall.add(Some(arena.network.namespace(*by)), treatment, &sources)?)
         });
         let mut first_error = Ok(());
         for ((by, sources), result) in plan.into_iter().zip(results) {
@@ -195,10 +195,10 @@ impl Fault for Loss {
     }
 
     fn stop(&mut self, arena: Arena<'_>) -> Result<(), FaultError> {
-        let (firewall, drops) = (self.firewall()?, self.drops());
+        let (firewall, treatment) = (self.firewall()?, self.treatment());
         let losing: Vec<(Node, Vec<Node>)> = std::mem::take(&mut self.losing).into_iter().collect();
         let results = parallel::for_each(&losing, |(by, _)| {
-            Ok(firewall.remove(Some(arena.network.namespace(*by)), drops)?)
+            Ok(firewall.remove(Some(arena.network.namespace(*by)), treatment)?)
         });
         let mut first_error = Ok(());
         for ((by, sources), result) in losing.into_iter().zip(results) {
@@ -244,7 +244,7 @@ fn batch(ways: usize) -> u64 {
 /// Judges a way by the rule at the top.
 fn weigh((from, to): Way, sent: Sent, count: Count, percent: u8, evidence: &mut Evidence) {
     let Sent { arrived, missing } = sent;
-    let Count { seen, dropped } = count;
+    let Count { seen, dropped, .. } = count;
     let share = f64::from(percent) / 100.0;
     let expected = share * seen as f64;
     let deviation = (expected * (1.0 - share)).sqrt();
@@ -278,7 +278,11 @@ mod tests {
             weigh(
                 way,
                 Sent { arrived, missing },
-                Count { seen, dropped },
+                Count {
+                    seen,
+                    dropped,
+                    dropped_to: 0,
+                },
                 10,
                 &mut evidence,
             );

@@ -14,20 +14,30 @@
 //! another node, and its evidence says so.
 
 mod aim;
+mod clients;
 mod clock;
+mod flapping;
+mod impaired;
 mod kill;
 mod loss;
 mod parallel;
 mod partition;
 mod pause;
+mod reset;
+mod sightings;
+mod slow;
+mod treated;
+mod whole;
 
 use std::io;
 
 use aim::Aim;
 pub(crate) use clock::check_clocks_are_right;
-pub(crate) use partition::check_network_is_whole;
+pub(crate) use whole::check_network_is_whole;
 
-use crate::firewall::FirewallError;
+use crate::firewall::{FirewallError, Treatment};
+use crate::grudge::CutShape;
+use crate::impair::ImpairError;
 use crate::network::Network;
 use crate::node::{Node, NodeSet};
 use crate::process::{Nodes, ProcessError};
@@ -88,6 +98,9 @@ pub enum FaultError {
     /// Packets could not be dropped, or counted, or let through again.
     #[error(transparent)]
     Firewall(#[from] FirewallError),
+    /// Packets could not be impaired, or let pass again.
+    #[error(transparent)]
+    Impair(#[from] ImpairError),
     /// The network could not be probed.
     #[error("probing the network failed")]
     Probe(#[source] io::Error),
@@ -139,7 +152,7 @@ pub trait Fault: Send {
 pub fn build(scheduled: &ScheduledFault) -> Box<dyn Fault> {
     let aim = |set| Aim::new(set, scheduled);
     match scheduled.variant {
-        FaultVariant::Partition(_) => Box::new(partition::Partition::new(scheduled.clone())),
+        FaultVariant::Partition(_) => Box::new(partition::Partition::new(scheduled.clone(), Treatment::Drop)),
         FaultVariant::Kill(set) => Box::new(kill::Kill::new(aim(set))),
         FaultVariant::Pause(set) => Box::new(pause::Pause::new(aim(set))),
         FaultVariant::Drift(variant) => {
@@ -158,5 +171,16 @@ pub fn build(scheduled: &ScheduledFault) -> Box<dyn Fault> {
             Box::new(clock::Clock::new(aim(set), bend))
         }
         FaultVariant::Loss(variant) => Box::new(loss::Loss::new(variant, scheduled)),
+        FaultVariant::Cut(CutShape::MinorityThird | CutShape::Random) => {
+            Box::new(partition::Partition::new(scheduled.clone(), Treatment::Sever))
+        }
+        FaultVariant::Cut(CutShape::Clients) => Box::new(clients::Clients::new(scheduled.clone())),
+        FaultVariant::Cut(CutShape::Flapping) => Box::new(flapping::Flapping::new(scheduled)),
+        FaultVariant::Cut(CutShape::Reset) => Box::new(reset::Reset::new(scheduled.clone())),
+        FaultVariant::Delay(_)
+        | FaultVariant::Reorder(_)
+        | FaultVariant::Duplicate(_)
+        | FaultVariant::Corrupt(_) => Box::new(impaired::Impaired::new(scheduled.clone())),
+        FaultVariant::Slow(_) => Box::new(slow::Slow::new(scheduled.clone())),
     }
 }

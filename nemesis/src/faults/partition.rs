@@ -1,4 +1,4 @@
-//! Partitions: nodes drop packets from other nodes, in their own namespaces.
+//! Partitions: nodes drop packets from other nodes, in their own namespaces. Also the cuts that are like them.
 //!
 //! # When a partition is proven
 //!
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use super::aim::{instead_of_leader, leader_patience, wait_for_leaders};
 use super::{Arena, Evidence, Fault, FaultError, parallel};
-use crate::firewall::{Drops, Firewall};
+use crate::firewall::{Firewall, Treatment};
 use crate::grudge::{Grudge, PartitionShape};
 use crate::network::{Channel, Endpoint, ProbeRound};
 use crate::node::Node;
@@ -33,6 +33,10 @@ const PROBE_ROUNDS: usize = 3;
 /// A partition.
 pub(super) struct Partition {
     scheduled: ScheduledFault,
+    /// By what nodes are parted.
+    treatment: Treatment,
+    /// On which the partition is seen.
+    channel: Channel,
     /// Whether a leader was to be isolated, but none was known.
     leaderless: bool,
     firewall: Option<Firewall>,
@@ -42,9 +46,15 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    pub(super) fn new(scheduled: ScheduledFault) -> Self {
+    pub(super) fn new(scheduled: ScheduledFault, treatment: Treatment) -> Self {
+        let channel = match treatment {
+            Treatment::Drop => Channel::Ways,
+            _ => Channel::Cuts,
+        };
         Self {
             scheduled,
+            treatment,
+            channel,
             leaderless: false,
             firewall: None,
             grudge: Grudge::default(),
@@ -57,6 +67,11 @@ impl Partition {
             Some(firewall) => Ok(firewall.clone()),
             None => Ok(self.firewall.insert(Firewall::find()?).clone()),
         }
+    }
+
+    /// Who drops packets from whom, once it was started.
+    pub(super) fn grudge(&self) -> &Grudge {
+        &self.grudge
     }
 
     fn cuts(&self, from: Endpoint, to: Endpoint) -> bool {
@@ -73,7 +88,7 @@ impl Fault for Partition {
     }
 
     fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
-        let firewall = self.firewall()?;
+        let (firewall, treatment) = (self.firewall()?, self.treatment);
         let nodes = arena.network.nodes();
         let seeks_leader = self.scheduled.nodes.is_empty()
             && self.scheduled.variant == FaultVariant::Partition(PartitionShape::IsolatedLeader);
@@ -94,7 +109,7 @@ impl Fault for Partition {
             })
             .collect();
         let results = parallel::for_each(&drops, |(by, sources)| {
-            Ok(firewall.add(Some(arena.network.namespace(*by)), Drops::All, sources)?)
+            Ok(firewall.add(Some(arena.network.namespace(*by)), treatment, sources)?)
         });
         let mut first_error = Ok(());
         for ((by, _), result) in drops.iter().zip(results) {
@@ -112,10 +127,10 @@ impl Fault for Partition {
         let mut missing = Ways::new();
         let mut counts = BTreeMap::new();
         for _ in 0..PROBE_ROUNDS {
-            let (rounds, lost) = probe(arena, |from, to| !self.cuts(from, to))?;
+            let (rounds, lost) = probe(arena, self.channel, |from, to| !self.cuts(from, to))?;
             probes.extend(rounds);
             missing = lost;
-            counts = count_drops(&firewall, &self.dropping, arena)?;
+            counts = count_drops(&firewall, self.treatment, &self.dropping, arena)?;
             if !missing.is_empty() || self.grudge.pairs().all(|pair| counts.contains_key(&pair)) {
                 break;
             }
@@ -152,10 +167,10 @@ impl Fault for Partition {
     }
 
     fn stop(&mut self, arena: Arena<'_>) -> Result<(), FaultError> {
-        let firewall = self.firewall()?;
+        let (firewall, treatment) = (self.firewall()?, self.treatment);
         let dropping = std::mem::take(&mut self.dropping);
         let results = parallel::for_each(&dropping, |by| {
-            Ok(firewall.remove(Some(arena.network.namespace(*by)), Drops::All)?)
+            Ok(firewall.remove(Some(arena.network.namespace(*by)), treatment)?)
         });
         let mut first_error = Ok(());
         for (by, result) in dropping.into_iter().zip(results) {
@@ -168,7 +183,7 @@ impl Fault for Partition {
     }
 
     fn evidence_after(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
-        let (_, missing) = probe(arena, |_, _| true)?;
+        let (_, missing) = probe(arena, self.channel, |_, _| true)?;
         let mut evidence = Evidence::default();
         for (from, to) in &missing {
             evidence.add(
@@ -185,7 +200,7 @@ impl Fault for Partition {
 
 /// The nodes to name: those whose packets are dropped by most others, since these are the ones cut off. Where
 /// all are treated alike, all of them.
-fn struck(grudge: &Grudge, nodes: &[Node]) -> Vec<Node> {
+pub(super) fn struck(grudge: &Grudge, nodes: &[Node]) -> Vec<Node> {
     let cut_off = |node: Node| {
         grudge
             .pairs()
@@ -242,11 +257,12 @@ impl Cut {
 /// How many packets were dropped, for each `(by, from)` with any.
 fn count_drops(
     firewall: &Firewall,
+    treatment: Treatment,
     dropping: &[Node],
     arena: Arena<'_>,
 ) -> Result<BTreeMap<(Node, Node), u64>, FaultError> {
     let results = parallel::for_each(dropping, |by| {
-        Ok(firewall.counts(Some(arena.network.namespace(*by)), Drops::All)?)
+        Ok(firewall.counts(Some(arena.network.namespace(*by)), treatment)?)
     });
     let mut counts = BTreeMap::new();
     for (by, result) in dropping.iter().zip(results) {
@@ -262,18 +278,19 @@ fn count_drops(
     Ok(counts)
 }
 
-type Ways = Vec<(Endpoint, Endpoint)>;
+pub(super) type Ways = Vec<(Endpoint, Endpoint)>;
 
 /// Probes until a round has every datagram with `expected(from, to)` arrive. Returns all rounds, and the ways that
 /// the last one lacked.
-fn probe<'a>(
+pub(super) fn probe<'a>(
     arena: Arena<'a>,
+    channel: Channel,
     expected: impl Fn(Endpoint, Endpoint) -> bool,
 ) -> Result<(Vec<ProbeRound<'a>>, Ways), FaultError> {
     let mut rounds = Vec::new();
     let mut missing = Ways::new();
     for _ in 0..PROBE_ROUNDS {
-        let mut round = arena.network.probe(Channel::Ways).map_err(FaultError::Probe)?;
+        let mut round = arena.network.probe(channel).map_err(FaultError::Probe)?;
         missing = round.wait(&expected, PROBE_PATIENCE).map_err(FaultError::Probe)?;
         rounds.push(round);
         if missing.is_empty() {
@@ -283,30 +300,12 @@ fn probe<'a>(
     Ok((rounds, missing))
 }
 
-/// Checks that no node drops packets, and that datagrams pass between all. Returns what speaks against it.
-pub(crate) fn check_network_is_whole(arena: Arena<'_>) -> Result<Vec<String>, FaultError> {
-    let mut objections = Vec::new();
-    let firewall = Firewall::find()?;
-    let results = parallel::for_each(arena.network.nodes(), |node| {
-        Ok(firewall.has_drops(Some(arena.network.namespace(*node)))?)
-    });
-    for (node, result) in arena.network.nodes().iter().zip(results) {
-        if result? {
-            objections.push(format!("{node} still drops packets"));
-        }
-    }
-    for (from, to) in probe(arena, |_, _| true)?.1 {
-        objections.push(format!("a probe from {from} to {to} was lost"));
-    }
-    Ok(objections)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::rng;
+    use crate::schedule::FaultKind;
 
     proptest! {
         #[test]
@@ -315,17 +314,18 @@ mod tests {
         ) {
             let nodes = Node::range(count);
             let primaries = Node::range(leaders.min(count));
-            for shape in PartitionShape::ALL {
-                let grudge = shape.grudge(&nodes, &primaries, &mut rng::from_seed(seed));
+            let variants = FaultKind::Partition.variants(nodes.len()).into_iter();
+            for variant in variants.chain(FaultKind::Cut.variants(nodes.len())) {
                 let scheduled = ScheduledFault {
                     id: 0,
-                    variant: FaultVariant::Partition(shape),
+                    variant,
                     start_ms: 0,
                     stop_ms: 1,
                     when: None,
                     nodes: Vec::new(),
                     seed,
                 };
+                let grudge = scheduled.grudge(&nodes, &primaries);
                 prop_assert_eq!(scheduled.grudge(&nodes, &struck(&grudge, &nodes)), grudge);
             }
         }

@@ -14,7 +14,8 @@ use super::{HARNESS_ADDRESS, Namespace, NetworkError, PREFIX_LENGTH, address};
 use crate::node::Node;
 
 const BRIDGE: &str = "sb0";
-const NODE_LINK: &str = "eth0";
+/// The name of a node's link in its namespace.
+pub(crate) const NODE_LINK: &str = "eth0";
 
 /// Connects the namespaces by a bridge in the caller's.
 pub(super) fn build(nodes: &[Node], namespaces: &[Namespace]) -> Result<(), NetworkError> {

@@ -19,11 +19,14 @@ mod probe;
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub(crate) use links::NODE_LINK;
 pub use namespace::Namespace;
-pub use probe::{Channel, Endpoint, ProbeRound};
+pub use probe::{Arrival, Channel, DATAGRAM_BYTES_MIN, Endpoint, ProbeRound};
 
+use crate::impair::Impairer;
 use crate::node::Node;
 use probe::Probes;
 
@@ -73,12 +76,13 @@ pub enum NetworkError {
     },
 }
 
-/// The network of one run. There can be one in a world.
-#[derive(Debug)]
+/// The network of one run. There can be one in a world; clones are the same.
+#[derive(Clone, Debug)]
 pub struct Network {
     nodes: Vec<Node>,
     namespaces: Vec<Namespace>,
-    probes: Vec<Probes>,
+    probes: Arc<[Probes]>,
+    impairers: Arc<[Impairer]>,
 }
 
 impl Network {
@@ -104,7 +108,12 @@ impl Network {
             .into_iter()
             .collect::<io::Result<_>>()
             .map_err(io("opening a socket for probes"))?;
+        let impairer = |(node, namespace): (&Node, &Namespace)| {
+            let peers = nodes.iter().filter(|peer| *peer != node);
+            Impairer::new(namespace.clone(), peers.map(|peer| address(*peer)).collect())
+        };
         let network = Self {
+            impairers: nodes.iter().zip(&namespaces).map(impairer).collect(),
             nodes,
             namespaces,
             probes,
@@ -155,6 +164,14 @@ impl Network {
         &self.namespaces[node.index()]
     }
 
+    /// What impairs the packets that come to `node`.
+    ///
+    /// # Panics
+    /// If the node is not of this network.
+    pub(crate) fn impairer(&self, node: Node) -> &Impairer {
+        &self.impairers[node.index()]
+    }
+
     /// Sends a datagram from each node and from the harness to each of the others, on `channel`.
     ///
     /// # Errors
@@ -168,7 +185,15 @@ impl Network {
     /// # Errors
     /// If a socket fails.
     pub fn probe_often(&self, channel: Channel, times: u64) -> io::Result<ProbeRound<'_>> {
-        self.probes[channel as usize].send_round(times)
+        self.probe_with(channel, times, DATAGRAM_BYTES_MIN)
+    }
+
+    /// The same, of so many bytes each, but at least [`DATAGRAM_BYTES_MIN`].
+    ///
+    /// # Errors
+    /// If a socket fails.
+    pub fn probe_with(&self, channel: Channel, times: u64, bytes: usize) -> io::Result<ProbeRound<'_>> {
+        self.probes[channel as usize].send_round(times, bytes)
     }
 }
 

@@ -12,7 +12,7 @@ use super::diagnosis::{self, Report};
 use super::world::{self, Created};
 use super::{SandboxError, failure, signals};
 use crate::facility::Facility;
-use crate::firewall::{Firewall, FirewallError};
+use crate::firewall::FirewallError;
 
 /// What this host allows to this user.
 #[derive(Debug)]
@@ -82,10 +82,5 @@ pub fn probe() -> Result<Probe, SandboxError> {
 fn lacking(line: &str) -> Option<(Facility, FirewallError)> {
     let (index, complaint) = line.split_once(' ')?;
     let facility = *Facility::ALL.get(index.parse::<usize>().ok()?)?;
-    // A tool that is not there is so outside of the world too, and has a mend of its own.
-    let error = match Firewall::find() {
-        Err(missing) => missing,
-        Ok(_) => FirewallError::Unusable(complaint.to_owned()),
-    };
-    Some((facility, error))
+    Some((facility, facility.lacking(complaint.to_owned())))
 }

@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::links::{DelayVariant, LinksVariant};
 use crate::facility::Facility;
-use crate::grudge::PartitionShape;
+use crate::grudge::{CutShape, PartitionShape};
 use crate::node::NodeSet;
 
 /// The kinds of fault.
@@ -25,6 +26,18 @@ pub enum FaultKind {
     Drift,
     /// Clocks jump.
     Clock,
+    /// Nodes, or their clients, are cut off by other means than those of a partition.
+    Cut,
+    /// Packets between nodes come later.
+    Delay,
+    /// Packets between nodes overtake each other.
+    Reorder,
+    /// Packets between nodes come twice.
+    Duplicate,
+    /// Packets between nodes come with a flipped bit.
+    Corrupt,
+    /// Links between nodes carry little in a time.
+    Slow,
 }
 
 /// A name that is no kind of fault.
@@ -38,13 +51,19 @@ fn known() -> String {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::Partition,
         Self::Kill,
         Self::Pause,
         Self::Loss,
         Self::Drift,
         Self::Clock,
+        Self::Cut,
+        Self::Delay,
+        Self::Reorder,
+        Self::Duplicate,
+        Self::Corrupt,
+        Self::Slow,
     ];
 
     /// Its name on the command line, in schedules and in reports.
@@ -57,6 +76,12 @@ impl FaultKind {
             Self::Loss => "loss",
             Self::Drift => "drift",
             Self::Clock => "clock",
+            Self::Cut => "cut",
+            Self::Delay => "delay",
+            Self::Reorder => "reorder",
+            Self::Duplicate => "duplicate",
+            Self::Corrupt => "corrupt",
+            Self::Slow => "slow",
         }
     }
 
@@ -69,6 +94,12 @@ impl FaultKind {
             Self::Loss => 3,
             Self::Drift => 4,
             Self::Clock => 5,
+            Self::Cut => 20,
+            Self::Delay => 21,
+            Self::Reorder => 22,
+            Self::Duplicate => 23,
+            Self::Corrupt => 24,
+            Self::Slow => 25,
         }
     }
 
@@ -86,13 +117,38 @@ impl FaultKind {
                 "the clocks of nodes run 8 % too fast or too slow, within what lease reads must bear"
             }
             Self::Clock => "the clocks of nodes jump ahead, stand still, or do both again and again",
+            Self::Cut => {
+                "nodes or clients are cut off: a third, at random, by links that flap, by resets of connections"
+            }
+            Self::Delay => "packets between nodes take longer, but keep their order",
+            Self::Reorder => "one in four packets between nodes is held back, so that later ones overtake it",
+            Self::Duplicate => "one in four packets between nodes comes twice",
+            Self::Corrupt => "a bit is flipped in one in ten packets between nodes, which checksums find",
+            Self::Slow => "nodes send no more than 1 Mbit/s to other nodes",
         }
     }
 
     /// Whether it is between nodes rather than in them.
     #[must_use]
     pub fn strikes_the_network(self) -> bool {
-        matches!(self, Self::Partition | Self::Loss)
+        matches!(
+            self,
+            Self::Partition
+                | Self::Loss
+                | Self::Cut
+                | Self::Delay
+                | Self::Reorder
+                | Self::Duplicate
+                | Self::Corrupt
+                | Self::Slow
+        )
+    }
+
+    /// Whether some of its variants cut nodes off from each other: see
+    /// [`ScheduledFault::grudge`](super::ScheduledFault::grudge).
+    #[must_use]
+    pub fn parts_nodes(self) -> bool {
+        matches!(self, Self::Partition | Self::Cut)
     }
 
     /// Whether it bends the clocks of nodes.
@@ -107,6 +163,9 @@ impl FaultKind {
         match self {
             Self::Partition => &[Facility::Cuts],
             Self::Loss => &[Facility::Losses],
+            Self::Cut => &[Facility::Cuts, Facility::Resets],
+            Self::Delay | Self::Reorder | Self::Duplicate | Self::Corrupt => &[Facility::Queues],
+            Self::Slow => &[Facility::Rates],
             Self::Kill | Self::Pause | Self::Drift | Self::Clock => &[],
         }
     }
@@ -129,6 +188,18 @@ impl FaultKind {
             Self::Drift if count > 0 => DriftVariant::ALL.map(FaultVariant::Drift).into(),
             Self::Clock if count > 0 => ClockVariant::ALL.map(FaultVariant::Clock).into(),
             Self::Drift | Self::Clock => Vec::new(),
+            Self::Cut => {
+                let shapes = CutShape::ALL.into_iter().filter(|shape| shape.exists(count));
+                shapes.map(FaultVariant::Cut).collect()
+            }
+            Self::Delay | Self::Reorder | Self::Duplicate | Self::Corrupt | Self::Slow if count < 2 => {
+                Vec::new()
+            }
+            Self::Delay => DelayVariant::ALL.map(FaultVariant::Delay).into(),
+            Self::Reorder => LinksVariant::ALL.map(FaultVariant::Reorder).into(),
+            Self::Duplicate => LinksVariant::ALL.map(FaultVariant::Duplicate).into(),
+            Self::Corrupt => LinksVariant::ALL.map(FaultVariant::Corrupt).into(),
+            Self::Slow => LinksVariant::ALL.map(FaultVariant::Slow).into(),
         }
     }
 }
@@ -166,6 +237,18 @@ pub enum FaultVariant {
     Drift(DriftVariant),
     /// Let clocks jump.
     Clock(ClockVariant),
+    /// Cut off nodes or clients in this shape.
+    Cut(CutShape),
+    /// Delay packets.
+    Delay(DelayVariant),
+    /// Let packets overtake each other.
+    Reorder(LinksVariant),
+    /// Let packets come twice.
+    Duplicate(LinksVariant),
+    /// Flip bits in packets.
+    Corrupt(LinksVariant),
+    /// Let links carry little.
+    Slow(LinksVariant),
 }
 
 impl FaultVariant {
@@ -179,6 +262,12 @@ impl FaultVariant {
             Self::Loss(_) => FaultKind::Loss,
             Self::Drift(_) => FaultKind::Drift,
             Self::Clock(_) => FaultKind::Clock,
+            Self::Cut(_) => FaultKind::Cut,
+            Self::Delay(_) => FaultKind::Delay,
+            Self::Reorder(_) => FaultKind::Reorder,
+            Self::Duplicate(_) => FaultKind::Duplicate,
+            Self::Corrupt(_) => FaultKind::Corrupt,
+            Self::Slow(_) => FaultKind::Slow,
         }
     }
 
@@ -191,6 +280,12 @@ impl FaultVariant {
             Self::Loss(variant) => variant.name(),
             Self::Drift(variant) => variant.name(),
             Self::Clock(variant) => variant.name(),
+            Self::Cut(shape) => shape.name(),
+            Self::Delay(variant) => variant.name(),
+            Self::Reorder(variant)
+            | Self::Duplicate(variant)
+            | Self::Corrupt(variant)
+            | Self::Slow(variant) => variant.name(),
         }
     }
 
@@ -201,6 +296,12 @@ impl FaultVariant {
             Self::Kill(NodeSet::Named) | Self::Pause(NodeSet::Named) => Naming::Must,
             Self::Partition(shape) if !shape.takes_names() => Naming::MustNot,
             Self::Loss(LossVariant::All10Percent | LossVariant::All30Percent) => Naming::MustNot,
+            Self::Cut(shape) if !shape.takes_names() => Naming::MustNot,
+            Self::Delay(_) | Self::Reorder(_) | Self::Duplicate(_) | Self::Corrupt(_) | Self::Slow(_)
+                if !self.aims_at_leader() =>
+            {
+                Naming::MustNot
+            }
             _ => Naming::May,
         }
     }
@@ -212,6 +313,10 @@ impl FaultVariant {
             Self::Partition(shape) => shape == PartitionShape::IsolatedLeader,
             Self::Loss(variant) => variant == LossVariant::Leader30Percent,
             Self::Kill(_) | Self::Pause(_) | Self::Drift(_) | Self::Clock(_) => true,
+            Self::Cut(_) => false,
+            Self::Delay(_) | Self::Reorder(_) | Self::Duplicate(_) | Self::Corrupt(_) | Self::Slow(_) => {
+                self.aims_at_leader()
+            }
         }
     }
 
@@ -222,6 +327,12 @@ impl FaultVariant {
             FaultKind::Kill => Some(Self::Kill(NodeSet::Named)),
             FaultKind::Pause => Some(Self::Pause(NodeSet::Named)),
             FaultKind::Partition | FaultKind::Loss | FaultKind::Drift | FaultKind::Clock => None,
+            FaultKind::Cut
+            | FaultKind::Delay
+            | FaultKind::Reorder
+            | FaultKind::Duplicate
+            | FaultKind::Corrupt
+            | FaultKind::Slow => None,
         };
         // Of a large cluster all of them exist.
         kind.variants(usize::MAX).into_iter().chain(named).collect()
@@ -238,6 +349,11 @@ impl FaultVariant {
                 | Self::Loss(LossVariant::Leader30Percent)
                 | Self::Drift(DriftVariant::LeaderSlow)
                 | Self::Clock(ClockVariant::LeaderBack)
+                | Self::Delay(DelayVariant::LeaderLinks)
+                | Self::Reorder(LinksVariant::LeaderLinks)
+                | Self::Duplicate(LinksVariant::LeaderLinks)
+                | Self::Corrupt(LinksVariant::LeaderLinks)
+                | Self::Slow(LinksVariant::LeaderLinks)
         )
     }
 }

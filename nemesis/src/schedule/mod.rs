@@ -6,6 +6,7 @@
 
 mod generate;
 mod kinds;
+mod links;
 mod moment;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,7 @@ pub use kinds::{
     ClockVariant, DRIFT, DRIFT_PPM, DriftVariant, FaultKind, FaultKindError, FaultVariant, LossVariant,
     Naming,
 };
-
+pub use links::{DelayVariant, LinksVariant};
 pub use moment::{Moment, Moments, NoMoments};
 
 use crate::grudge::Grudge;
@@ -55,8 +56,9 @@ impl ScheduledFault {
         Duration::from_millis(self.stop_ms.saturating_sub(self.start_ms))
     }
 
-    /// Who dropped packets from whom, for a partition of `nodes` that struck `struck`; empty for other kinds. What
-    /// a partition leaves to chance follows from its seed, except who led: those it isolated are the ones struck.
+    /// Who dropped packets from whom all the while, for a partition or a cut of `nodes` that struck `struck`; empty for
+    /// other kinds, and for cuts that part no nodes, or not all the while. What is left to chance follows from
+    /// the seed, except who led: those that a partition isolated are the ones struck.
     #[must_use]
     pub fn grudge(&self, nodes: &[Node], struck: &[Node]) -> Grudge {
         match self.variant {
@@ -64,6 +66,7 @@ impl ScheduledFault {
                 shape.grudge(nodes, struck, &mut rng::from_seed(self.seed))
             }
             FaultVariant::Partition(shape) => shape.grudge_against(&self.nodes, nodes),
+            FaultVariant::Cut(shape) => shape.grudge(&self.nodes, nodes, &mut rng::from_seed(self.seed)),
             _ => Grudge::default(),
         }
     }

@@ -1,10 +1,15 @@
 //! Grudges: who drops packets from whom. Pure data and pure generators; the firewall comes elsewhere.
 
+mod cut;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+
+pub use cut::CutShape;
+pub(crate) use cut::{flapping_links, without_clients};
 
 use crate::node::{Node, majority};
 use crate::rng;
