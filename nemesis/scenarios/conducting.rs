@@ -80,10 +80,34 @@ fn cut_short(events: &[Event]) -> Vec<u32> {
     short.collect()
 }
 
+/// Kinds that are conducted together. A clock whose process gets little time, or is killed again and again, can
+/// hardly be seen to go wrong in the short time that a fault has here.
+const TOGETHER: [&[FaultKind]; 2] = [
+    &[
+        FaultKind::Partition,
+        FaultKind::Kill,
+        FaultKind::Pause,
+        FaultKind::Loss,
+        FaultKind::Drift,
+        FaultKind::Clock,
+    ],
+    &[
+        FaultKind::Kill,
+        FaultKind::Pause,
+        FaultKind::Terminate,
+        FaultKind::CrashLoop,
+        FaultKind::SlowCpu,
+    ],
+];
+
 /// Every fault starts and stops once, near its time, and is proven; all is well afterwards.
 pub(crate) fn conduct(seed: u64) -> Outcome {
+    TOGETHER.iter().try_for_each(|kinds| conduct_kinds(kinds, seed))
+}
+
+fn conduct_kinds(kinds: &[FaultKind], seed: u64) -> Outcome {
     let cluster = Cluster::start(5)?;
-    let schedule = Schedule::generate(seed, &FaultKind::ALL, 6_000, &QUICK, 5)?;
+    let schedule = Schedule::generate(seed, kinds, 6_000, &QUICK, 5)?;
     let (conducted, events) = run(&cluster, &schedule, &StopRequest::new(), &mut |_| {});
     let conducted = conducted?;
     let count = schedule.events.len();

@@ -12,7 +12,7 @@ use splitbrain_nemesis::network::{Channel, Endpoint, Network};
 use splitbrain_nemesis::node::{Node, NodeSet};
 use splitbrain_nemesis::process::{
     ClockControl, ClockOrder, ClockReading, Killed, NodeProcesses, NodeState, Nodes, ProcessError,
-    ThreadStates,
+    ThreadStates, Throttle,
 };
 use splitbrain_nemesis::schedule::{FaultKind, FaultVariant, LossVariant, ScheduledFault};
 
@@ -20,13 +20,13 @@ use crate::cluster::Cluster;
 use crate::node::THREADS;
 use crate::{Outcome, ensure};
 
-const LEADER: Node = Node(2);
+pub(crate) const LEADER: Node = Node(2);
 
-fn leader() -> Vec<Node> {
+pub(crate) fn leader() -> Vec<Node> {
     vec![LEADER]
 }
 
-fn build(variant: FaultVariant, seed: u64) -> Box<dyn Fault> {
+pub(crate) fn build(variant: FaultVariant, seed: u64) -> Box<dyn Fault> {
     faults::build(&ScheduledFault {
         id: 0,
         variant,
@@ -37,7 +37,7 @@ fn build(variant: FaultVariant, seed: u64) -> Box<dyn Fault> {
     })
 }
 
-fn ensure_proven(evidence: &Evidence) -> Outcome {
+pub(crate) fn ensure_proven(evidence: &Evidence) -> Outcome {
     ensure!(evidence.is_proof(), "not proven: {evidence:?}");
     Ok(())
 }
@@ -494,6 +494,14 @@ impl Nodes for Late<'_> {
 
     fn kill(&self, node: Node) -> Result<Killed, ProcessError> {
         self.0.kill(node)
+    }
+
+    fn ask_to_end(&self, node: Node) -> Result<u32, ProcessError> {
+        self.0.ask_to_end(node)
+    }
+
+    fn throttle(&self, node: Node) -> Result<Throttle, ProcessError> {
+        self.0.throttle(node)
     }
 
     fn pause(&self, node: Node) -> Result<ThreadStates, ProcessError> {

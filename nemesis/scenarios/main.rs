@@ -4,6 +4,7 @@
 
 mod cluster;
 mod conducting;
+mod ending;
 mod faulting;
 mod node;
 mod sandboxing;
@@ -62,6 +63,9 @@ fn inside(scenario: &[&str]) -> Outcome {
         ["loss"] => faulting::loss(),
         ["kill"] => faulting::kill(),
         ["pause"] => faulting::pause(),
+        ["terminate"] => ending::terminate(),
+        ["crash-loop"] => ending::crash_loop(),
+        ["slow-cpu"] => ending::slow_cpu(),
         ["overlap"] => faulting::overlap(),
         ["leaderless"] => faulting::leaderless(),
         ["late"] => faulting::late(),

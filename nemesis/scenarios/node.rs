@@ -1,11 +1,13 @@
 //! The process that a scenario's nodes run: it answers pings, tries on request whether it reaches another node,
-//! and dies on request.
+//! ignores a signal on request, and dies on request.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::{self, SigHandler, Signal};
 
 use crate::Outcome;
 
@@ -93,6 +95,10 @@ fn answer(mut stream: &TcpStream) -> std::io::Result<()> {
                 Ok(address) => ask(address, "ping").map_or("no".to_owned(), |_| "yes".to_owned()),
                 Err(_) => "malformed".to_owned(),
             },
+            Some(("ignore", signal)) => {
+                ignore(signal);
+                "ignored".to_owned()
+            }
             Some(("die", code)) => {
                 eprintln!("told to die with {code}");
                 std::process::exit(code.parse().unwrap_or(1));
@@ -102,6 +108,14 @@ fn answer(mut stream: &TcpStream) -> std::io::Result<()> {
         stream.write_all(format!("{reply}\n").as_bytes())?;
     }
     Ok(())
+}
+
+/// Ignores a signal from now on.
+fn ignore(signal: &str) {
+    if let Ok(signal) = signal.parse::<Signal>() {
+        // SAFETY: no handler is installed, and none is there that could be replaced.
+        let _ = unsafe { signal::signal(signal, SigHandler::SigIgn) };
+    }
 }
 
 /// Asks the node at `address`, and waits for its answer. `None` if there is none in time.

@@ -61,6 +61,27 @@ fn pause_stops_processes_and_continues_them() {
 }
 
 #[test]
+fn terminate_lets_processes_end_by_themselves_and_kills_those_that_do_not() {
+    if possible() {
+        succeed(&["terminate"]);
+    }
+}
+
+#[test]
+fn crash_loop_kills_one_process_after_the_other() {
+    if possible() {
+        succeed(&["crash-loop"]);
+    }
+}
+
+#[test]
+fn slow_cpu_leaves_a_fifth_of_the_time_and_yields_to_pauses() {
+    if possible() {
+        succeed(&["slow-cpu"]);
+    }
+}
+
+#[test]
 fn overlapping_faults_heal_in_either_order() {
     if possible() {
         succeed(&["overlap"]);

@@ -155,6 +155,9 @@ mod tests {
             ("loss", false),
             ("drift", true),
             ("clock", true),
+            ("terminate", true),
+            ("crash-loop", true),
+            ("slow-cpu", true),
         ];
         assert_eq!(possible(&probe), expected);
         let findings = Findings {

@@ -210,6 +210,7 @@ impl Conductor<'_> {
     fn wait_until(&mut self, deadline_ns: u64) -> Result<bool, ConductError> {
         loop {
             self.note_deaths()?;
+            self.keep_up()?;
             let left = Duration::from_nanos(deadline_ns.saturating_sub((self.clock)()));
             if self.stop.wait(left.min(WATCH_INTERVAL)) {
                 return Ok(true);
@@ -218,6 +219,16 @@ impl Conductor<'_> {
                 return Ok(false);
             }
         }
+    }
+
+    /// Lets the faults in force do what they do again and again.
+    fn keep_up(&mut self) -> Result<(), ConductError> {
+        for Part { event, fault, state } in &mut self.parts {
+            if matches!(state, PartState::InForce { .. }) {
+                fault.keep_up(self.arena).map_err(failed("keeping up", event))?;
+            }
+        }
+        Ok(())
     }
 
     fn note_deaths(&mut self) -> Result<(), ConductError> {

@@ -82,13 +82,7 @@ impl Fault for Kill {
     fn evidence_after(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
         let mut evidence = Evidence::default();
         for (node, killed) in &self.killed {
-            match arena.nodes.state(*node)? {
-                NodeState::Running { pid } | NodeState::Paused { pid } => {
-                    evidence.add(pid != killed.pid, format!("{node} runs again as process {pid}"));
-                }
-                NodeState::Down => evidence.add(false, format!("{node} does not run again")),
-                NodeState::Died(death) => evidence.add(false, format!("started again, {death}")),
-            }
+            evidence.extend(super::runs_again(arena, *node, killed.pid)?);
         }
         Ok(evidence)
     }

@@ -15,11 +15,14 @@
 
 mod aim;
 mod clock;
+mod crash_loop;
 mod kill;
 mod loss;
 mod parallel;
 mod partition;
 mod pause;
+mod slow_cpu;
+mod terminate;
 
 use std::io;
 
@@ -30,7 +33,7 @@ pub(crate) use partition::check_network_is_whole;
 use crate::firewall::FirewallError;
 use crate::network::Network;
 use crate::node::{Node, NodeSet};
-use crate::process::{Nodes, ProcessError};
+use crate::process::{NodeState, Nodes, ProcessError};
 use crate::schedule::{ClockVariant, DRIFT, DriftVariant, FaultVariant, ScheduledFault};
 
 /// What faults act upon.
@@ -113,6 +116,15 @@ pub trait Fault: Send {
     /// If it cannot; part of it may then be in force, and `stop` must be called all the same.
     fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError>;
 
+    /// Does what it does again and again while it is in force. Called some times a second, never while another fault
+    /// starts, stops or is observed.
+    ///
+    /// # Errors
+    /// If it cannot.
+    fn keep_up(&mut self, _arena: Arena<'_>) -> Result<(), FaultError> {
+        Ok(())
+    }
+
     /// Looks for its effect, while it is in force.
     ///
     /// # Errors
@@ -156,5 +168,21 @@ pub fn build(scheduled: &ScheduledFault) -> Box<dyn Fault> {
             Box::new(clock::Clock::new(aim(set), bend))
         }
         FaultVariant::Loss(variant) => Box::new(loss::Loss::new(variant, scheduled)),
+        FaultVariant::Terminate(set) => Box::new(terminate::Terminate::new(aim(set), scheduled)),
+        FaultVariant::CrashLoop(set) => Box::new(crash_loop::CrashLoop::new(aim(set), scheduled)),
+        FaultVariant::SlowCpu(set) => Box::new(slow_cpu::SlowCpu::new(aim(set))),
     }
+}
+
+/// Whether a node whose process `before` was ended runs again, as another process.
+fn runs_again(arena: Arena<'_>, node: Node, before: u32) -> Result<Evidence, FaultError> {
+    let mut evidence = Evidence::default();
+    match arena.nodes.state(node)? {
+        NodeState::Running { pid } | NodeState::Paused { pid } => {
+            evidence.add(pid != before, format!("{node} runs again as process {pid}"));
+        }
+        NodeState::Down => evidence.add(false, format!("{node} does not run again")),
+        NodeState::Died(death) => evidence.add(false, format!("started again, {death}")),
+    }
+    Ok(evidence)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{ClockControl, Death, Killed, NodeProcess, NodeState, ProcessError, ThreadStates};
+use super::{ClockControl, Death, Killed, NodeProcess, NodeState, ProcessError, ThreadStates, Throttle};
 use crate::node::Node;
 
 /// What a fault needs of the nodes' processes. Calls block for as long as the effect takes, a few milliseconds.
@@ -24,6 +24,16 @@ pub trait Nodes: Sync {
     /// # Errors
     /// See [`NodeProcess::kill`].
     fn kill(&self, node: Node) -> Result<Killed, ProcessError>;
+    /// Asks it to end.
+    ///
+    /// # Errors
+    /// See [`NodeProcess::ask_to_end`].
+    fn ask_to_end(&self, node: Node) -> Result<u32, ProcessError>;
+    /// Gives it a fifth of the time.
+    ///
+    /// # Errors
+    /// See [`NodeProcess::throttle`].
+    fn throttle(&self, node: Node) -> Result<Throttle, ProcessError>;
     /// Stops all its threads.
     ///
     /// # Errors
@@ -127,6 +137,14 @@ impl Nodes for NodeProcesses {
 
     fn kill(&self, node: Node) -> Result<Killed, ProcessError> {
         self.with(node, NodeProcess::kill)
+    }
+
+    fn ask_to_end(&self, node: Node) -> Result<u32, ProcessError> {
+        self.with(node, NodeProcess::ask_to_end)
+    }
+
+    fn throttle(&self, node: Node) -> Result<Throttle, ProcessError> {
+        self.with(node, NodeProcess::throttle)
     }
 
     fn pause(&self, node: Node) -> Result<ThreadStates, ProcessError> {

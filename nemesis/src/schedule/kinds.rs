@@ -25,6 +25,12 @@ pub enum FaultKind {
     Drift,
     /// Clocks jump.
     Clock,
+    /// Processes are asked to end by SIGTERM, and started again.
+    Terminate,
+    /// Processes are killed again and again, soon after each start.
+    CrashLoop,
+    /// Processes get a fifth of the processor's time.
+    SlowCpu,
 }
 
 /// A name that is no kind of fault.
@@ -38,13 +44,16 @@ fn known() -> String {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Partition,
         Self::Kill,
         Self::Pause,
         Self::Loss,
         Self::Drift,
         Self::Clock,
+        Self::Terminate,
+        Self::CrashLoop,
+        Self::SlowCpu,
     ];
 
     /// Its name on the command line, in schedules and in reports.
@@ -57,6 +66,9 @@ impl FaultKind {
             Self::Loss => "loss",
             Self::Drift => "drift",
             Self::Clock => "clock",
+            Self::Terminate => "terminate",
+            Self::CrashLoop => "crash-loop",
+            Self::SlowCpu => "slow-cpu",
         }
     }
 
@@ -69,6 +81,9 @@ impl FaultKind {
             Self::Loss => 3,
             Self::Drift => 4,
             Self::Clock => 5,
+            Self::Terminate => 16,
+            Self::CrashLoop => 17,
+            Self::SlowCpu => 18,
         }
     }
 
@@ -86,6 +101,13 @@ impl FaultKind {
                 "the clocks of nodes run 8 % too fast or too slow, within what lease reads must bear"
             }
             Self::Clock => "the clocks of nodes jump ahead, stand still, or do both again and again",
+            Self::Terminate => {
+                "processes are asked to end by SIGTERM, killed if they do not, and started again"
+            }
+            Self::CrashLoop => "processes are killed by SIGKILL again and again, soon after each start",
+            Self::SlowCpu => {
+                "processes get a fifth of the time: they are stopped and continued, several times a second"
+            }
         }
     }
 
@@ -93,6 +115,16 @@ impl FaultKind {
     #[must_use]
     pub fn strikes_the_network(self) -> bool {
         matches!(self, Self::Partition | Self::Loss)
+    }
+
+    /// Whether it is one of the first kinds: their faults are never dropped or made smaller for a later kind's sake.
+    pub(super) fn is_of_old(self) -> bool {
+        self.stream() < 6
+    }
+
+    /// Whether it needs a process that runs when it starts.
+    pub(super) fn needs_a_process(self) -> bool {
+        !self.strikes_the_network()
     }
 
     /// Whether it bends the clocks of nodes.
@@ -108,6 +140,7 @@ impl FaultKind {
             Self::Partition => &[Facility::Cuts],
             Self::Loss => &[Facility::Losses],
             Self::Kill | Self::Pause | Self::Drift | Self::Clock => &[],
+            Self::Terminate | Self::CrashLoop | Self::SlowCpu => &[],
         }
     }
 
@@ -129,6 +162,9 @@ impl FaultKind {
             Self::Drift if count > 0 => DriftVariant::ALL.map(FaultVariant::Drift).into(),
             Self::Clock if count > 0 => ClockVariant::ALL.map(FaultVariant::Clock).into(),
             Self::Drift | Self::Clock => Vec::new(),
+            Self::Terminate => sets.map(FaultVariant::Terminate).collect(),
+            Self::CrashLoop => few(count).map(FaultVariant::CrashLoop).collect(),
+            Self::SlowCpu => few(count).map(FaultVariant::SlowCpu).collect(),
         }
     }
 }
@@ -166,6 +202,18 @@ pub enum FaultVariant {
     Drift(DriftVariant),
     /// Let clocks jump.
     Clock(ClockVariant),
+    /// Ask these nodes to end.
+    Terminate(NodeSet),
+    /// Kill these nodes soon after each start.
+    CrashLoop(NodeSet),
+    /// Give these nodes little time.
+    SlowCpu(NodeSet),
+}
+
+/// The sets of nodes for what hardly happens to many at once, or would leave nobody to serve.
+fn few(count: usize) -> impl Iterator<Item = NodeSet> {
+    let sets = [NodeSet::One, NodeSet::Primaries];
+    sets.into_iter().filter(move |set| set.exists(count))
 }
 
 impl FaultVariant {
@@ -179,6 +227,9 @@ impl FaultVariant {
             Self::Loss(_) => FaultKind::Loss,
             Self::Drift(_) => FaultKind::Drift,
             Self::Clock(_) => FaultKind::Clock,
+            Self::Terminate(_) => FaultKind::Terminate,
+            Self::CrashLoop(_) => FaultKind::CrashLoop,
+            Self::SlowCpu(_) => FaultKind::SlowCpu,
         }
     }
 
@@ -191,6 +242,7 @@ impl FaultVariant {
             Self::Loss(variant) => variant.name(),
             Self::Drift(variant) => variant.name(),
             Self::Clock(variant) => variant.name(),
+            Self::Terminate(nodes) | Self::CrashLoop(nodes) | Self::SlowCpu(nodes) => nodes.name(),
         }
     }
 
@@ -212,6 +264,33 @@ impl FaultVariant {
             Self::Partition(shape) => shape == PartitionShape::IsolatedLeader,
             Self::Loss(variant) => variant == LossVariant::Leader30Percent,
             Self::Kill(_) | Self::Pause(_) | Self::Drift(_) | Self::Clock(_) => true,
+            Self::Terminate(_) | Self::CrashLoop(_) | Self::SlowCpu(_) => true,
+        }
+    }
+
+    /// Whose processes it stops or ends, for all of its time or a part, if it does.
+    #[must_use]
+    pub fn stops(self) -> Option<NodeSet> {
+        match self {
+            Self::Kill(set) | Self::Pause(set) | Self::Terminate(set) | Self::CrashLoop(set) => Some(set),
+            _ => None,
+        }
+    }
+
+    /// Whether those processes are stopped or dead all the while that it is in force.
+    #[must_use]
+    pub fn stops_all_the_while(self) -> bool {
+        matches!(self, Self::Kill(_) | Self::Pause(_) | Self::Terminate(_))
+    }
+
+    /// The same fault of fewer nodes, for one that [stops](Self::stops) processes.
+    pub(super) fn with_set(self, fewer: NodeSet) -> Self {
+        match self {
+            Self::Kill(_) => Self::Kill(fewer),
+            Self::Pause(_) => Self::Pause(fewer),
+            Self::Terminate(_) => Self::Terminate(fewer),
+            Self::CrashLoop(_) => Self::CrashLoop(fewer),
+            other => other,
         }
     }
 
@@ -221,7 +300,7 @@ impl FaultVariant {
         let named = match kind {
             FaultKind::Kill => Some(Self::Kill(NodeSet::Named)),
             FaultKind::Pause => Some(Self::Pause(NodeSet::Named)),
-            FaultKind::Partition | FaultKind::Loss | FaultKind::Drift | FaultKind::Clock => None,
+            _ => None,
         };
         // Of a large cluster all of them exist.
         kind.variants(usize::MAX).into_iter().chain(named).collect()
@@ -238,6 +317,9 @@ impl FaultVariant {
                 | Self::Loss(LossVariant::Leader30Percent)
                 | Self::Drift(DriftVariant::LeaderSlow)
                 | Self::Clock(ClockVariant::LeaderBack)
+                | Self::Terminate(NodeSet::Primaries)
+                | Self::CrashLoop(NodeSet::Primaries)
+                | Self::SlowCpu(NodeSet::Primaries)
         )
     }
 }
