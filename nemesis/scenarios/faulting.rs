@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use splitbrain_nemesis::disk::Disk;
 use splitbrain_nemesis::faults::{self, Arena, Evidence, Fault};
 use splitbrain_nemesis::grudge::PartitionShape;
 use splitbrain_nemesis::network::{Channel, Endpoint, Network};
@@ -496,6 +497,10 @@ impl Nodes for Late<'_> {
         self.0.kill(node)
     }
 
+    fn cut_power(&self, node: Node) -> Result<Killed, ProcessError> {
+        self.0.cut_power(node)
+    }
+
     fn ask_to_end(&self, node: Node) -> Result<u32, ProcessError> {
         self.0.ask_to_end(node)
     }
@@ -522,6 +527,10 @@ impl Nodes for Late<'_> {
 
     fn clock(&self, node: Node) -> Option<ClockControl> {
         self.0.clock(node)
+    }
+
+    fn disk(&self, node: Node) -> Option<Disk> {
+        self.0.disk(node)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod conducting;
+mod disks;
 mod ending;
 mod faulting;
 mod node;
@@ -12,6 +13,7 @@ mod sandboxing;
 use std::error::Error;
 use std::process::ExitCode;
 
+use splitbrain_nemesis::facility::Facility;
 use splitbrain_nemesis::sandbox::{self, Entered};
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -30,8 +32,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
-        ["node", address, clock] => node::serve(address, clock),
-        ["probe"] => sandboxing::probe(),
+        ["node", address, clock] => node::serve(address, clock, None),
+        ["node", address, clock, data] => node::serve(address, clock, Some(data)),
+        ["probe"] => sandboxing::probe(&[Facility::Cuts, Facility::Losses]),
+        ["probe", "disks"] => sandboxing::probe(&[Facility::Disks]),
         ["threads"] => sandboxing::threads(),
         scenario => match sandbox::enter() {
             Ok(Entered::Inside) => inside(scenario),
@@ -69,7 +73,12 @@ fn inside(scenario: &[&str]) -> Outcome {
         ["overlap"] => faulting::overlap(),
         ["leaderless"] => faulting::leaderless(),
         ["late"] => faulting::late(),
-        ["conduct", seed] => conducting::conduct(seed.parse()?),
+        ["power"] => disks::power(),
+        ["torn-write"] => disks::torn_write(),
+        ["refusing"] => disks::refusing(),
+        ["slow-disk"] => disks::slow_disk(),
+        ["corrupt"] => disks::corrupt(),
+        ["conduct", group, seed] => conducting::conduct(group.parse()?, seed.parse()?),
         ["interrupt"] => conducting::interrupt(),
         ["death"] => conducting::death(),
         ["broken"] => conducting::broken(),

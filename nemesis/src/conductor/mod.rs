@@ -49,7 +49,7 @@ pub enum Event {
         /// What shows it, or speaks against it.
         evidence: Vec<String>,
     },
-    /// A node's process ended without being asked to. It is not started again.
+    /// A node's process ended without being asked to, and no fault of its disk excuses that. It is not started again.
     Died {
         /// When it was noticed.
         time_ns: u64,
@@ -235,6 +235,7 @@ impl Conductor<'_> {
         for node in self.arena.nodes.nodes() {
             if let NodeState::Died(death) = self.arena.nodes.state(node).map_err(ConductError::Watch)?
                 && !self.deaths.contains(&death)
+                && !faults::is_excused(self.arena, &death)
             {
                 self.deaths.push(death.clone());
                 (self.sink)(Event::Died {

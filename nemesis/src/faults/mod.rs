@@ -8,20 +8,25 @@
 //!
 //! Faults of different kinds overlap. Each undoes only what it did itself and nobody has changed since: a paused
 //! node that was killed meanwhile is not resumed, a killed node that somebody started is not started again, and a
-//! node that died by itself is left dead, for it is a finding.
+//! node that died by itself is left dead, for it is a finding. A node whose disk fails may well end, if it says why and
+//! does not panic: the fault of its disk excuses that, and starts it again.
 //!
 //! A fault that is aimed at the leader waits a while for one to be known. Where none comes to be, it strikes
 //! another node, and its evidence says so.
 
 mod aim;
 mod clock;
+mod corrupt;
 mod crash_loop;
 mod kill;
 mod loss;
 mod parallel;
 mod partition;
 mod pause;
+mod power;
+mod refusing;
 mod slow_cpu;
+mod slow_disk;
 mod terminate;
 
 use std::io;
@@ -30,11 +35,12 @@ use aim::Aim;
 pub(crate) use clock::check_clocks_are_right;
 pub(crate) use partition::check_network_is_whole;
 
+use crate::disk::{Corruption, Disk, DiskError, Refusal, Tail};
 use crate::firewall::FirewallError;
 use crate::network::Network;
 use crate::node::{Node, NodeSet};
-use crate::process::{NodeState, Nodes, ProcessError};
-use crate::schedule::{ClockVariant, DRIFT, DriftVariant, FaultVariant, ScheduledFault};
+use crate::process::{Death, NodeState, Nodes, ProcessError};
+use crate::schedule::{ClockVariant, CorruptVariant, DRIFT, DriftVariant, FaultVariant, ScheduledFault};
 
 /// What faults act upon.
 #[derive(Clone, Copy)]
@@ -95,6 +101,12 @@ pub enum FaultError {
     /// The node is of a system whose clocks cannot be bent.
     #[error("the clock of {0} cannot be bent: its system takes no orders to it")]
     NoClock(Node),
+    /// A disk did not do as it should.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The node's data folder is on no disk of the run's.
+    #[error("the data folder of {0} is on a disk of the host's, which cannot be made to fail")]
+    NoDisk(Node),
     /// A thread could not be started.
     #[error("starting a thread failed")]
     Thread(#[source] io::Error),
@@ -170,6 +182,18 @@ pub fn build(scheduled: &ScheduledFault) -> Box<dyn Fault> {
         FaultVariant::Loss(variant) => Box::new(loss::Loss::new(variant, scheduled)),
         FaultVariant::Terminate(set) => Box::new(terminate::Terminate::new(aim(set), scheduled)),
         FaultVariant::CrashLoop(set) => Box::new(crash_loop::CrashLoop::new(aim(set), scheduled)),
+        FaultVariant::Power(set) => Box::new(power::Power::new(aim(set), set, Tail::Lost, scheduled)),
+        FaultVariant::TornWrite(set) => Box::new(power::Power::new(aim(set), set, Tail::Torn, scheduled)),
+        FaultVariant::DiskFull(set) => Box::new(refusing::Refusing::new(aim(set), Refusal::Growth)),
+        FaultVariant::DiskError(set) => Box::new(refusing::Refusing::new(aim(set), Refusal::Everything)),
+        FaultVariant::SlowDisk(set) => Box::new(slow_disk::SlowDisk::new(aim(set))),
+        FaultVariant::Corrupt(variant) => {
+            let (set, corruption) = match variant {
+                CorruptVariant::LeaderBitFlip => (NodeSet::Primaries, Corruption::BitFlip),
+                CorruptVariant::OneTruncated => (NodeSet::One, Corruption::Truncation),
+            };
+            Box::new(corrupt::Corrupt::new(aim(set), corruption, scheduled))
+        }
         FaultVariant::SlowCpu(set) => Box::new(slow_cpu::SlowCpu::new(aim(set))),
     }
 }
@@ -182,7 +206,27 @@ fn runs_again(arena: Arena<'_>, node: Node, before: u32) -> Result<Evidence, Fau
             evidence.add(pid != before, format!("{node} runs again as process {pid}"));
         }
         NodeState::Down => evidence.add(false, format!("{node} does not run again")),
-        NodeState::Died(death) => evidence.add(false, format!("started again, {death}")),
+        NodeState::Died(death) => evidence.add(is_excused(arena, &death), format!("started again, {death}")),
     }
     Ok(evidence)
+}
+
+/// Whether a node's death is the doing of a fault of its disk, which starts it again.
+pub(crate) fn is_excused(arena: Arena<'_>, death: &Death) -> bool {
+    let disk = arena.nodes.disk(death.node);
+    disk.is_some_and(|disk| disk.excuses(death))
+}
+
+/// The disk of a node.
+fn disk(arena: Arena<'_>, node: Node) -> Result<Disk, FaultError> {
+    arena.nodes.disk(node).ok_or(FaultError::NoDisk(node))
+}
+
+/// Checks that every node has a disk that can fail.
+fn require_disks(arena: Arena<'_>) -> Result<(), FaultError> {
+    arena
+        .nodes
+        .nodes()
+        .into_iter()
+        .try_for_each(|node| disk(arena, node).map(|_| ()))
 }

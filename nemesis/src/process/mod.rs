@@ -26,6 +26,7 @@ pub use clock::{Bounds, ClockClaim, ClockControl, ClockOrder, ClockReading};
 pub use nodes::{NodeProcesses, Nodes};
 pub use throttle::{Throttle, Throttled};
 
+use crate::disk::Disk;
 use crate::network::Namespace;
 use crate::node::Node;
 use throttle::Gate;
@@ -172,6 +173,7 @@ pub struct NodeProcess {
     command: Command,
     logs: LogFiles,
     clock: Option<ClockControl>,
+    disk: Option<Disk>,
     gate: Gate,
     state: State,
 }
@@ -206,6 +208,7 @@ impl NodeProcess {
             command,
             logs,
             clock: None,
+            disk: None,
             gate: Gate::default(),
             state: State::Down,
         })
@@ -222,6 +225,19 @@ impl NodeProcess {
     #[must_use]
     pub fn clock(&self) -> Option<&ClockControl> {
         self.clock.as_ref()
+    }
+
+    /// The same, and its data folder is on this disk.
+    #[must_use]
+    pub fn with_disk(mut self, disk: Option<Disk>) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// The disk that its data folder is on, if it is one that can fail.
+    #[must_use]
+    pub fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
     }
 
     /// The node.
@@ -261,6 +277,23 @@ impl NodeProcess {
     /// If it does not run, had died by itself before, or cannot be waited for.
     pub fn kill(&mut self) -> Result<Killed, ProcessError> {
         self.signal(Signal::SIGKILL)?;
+        self.wait_for_kill()
+    }
+
+    /// The same, and its disk, if it has one that can fail, has no power from that moment on: a sync that is under way,
+    /// for which even a killed process waits, is in vain.
+    ///
+    /// # Errors
+    /// As [`kill`](Self::kill).
+    pub fn cut_power(&mut self) -> Result<Killed, ProcessError> {
+        self.signal(Signal::SIGKILL)?;
+        if let Some(disk) = &self.disk {
+            disk.go_dark();
+        }
+        self.wait_for_kill()
+    }
+
+    fn wait_for_kill(&mut self) -> Result<Killed, ProcessError> {
         let State::Up { child, leaving, .. } = &mut self.state else {
             unreachable!("signal checks that it runs")
         };

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::{ClockControl, Death, Killed, NodeProcess, NodeState, ProcessError, ThreadStates, Throttle};
+use crate::disk::Disk;
 use crate::node::Node;
 
 /// What a fault needs of the nodes' processes. Calls block for as long as the effect takes, a few milliseconds.
@@ -24,6 +25,11 @@ pub trait Nodes: Sync {
     /// # Errors
     /// See [`NodeProcess::kill`].
     fn kill(&self, node: Node) -> Result<Killed, ProcessError>;
+    /// Kills it and cuts the power of its disk, and waits until it is dead.
+    ///
+    /// # Errors
+    /// See [`NodeProcess::cut_power`].
+    fn cut_power(&self, node: Node) -> Result<Killed, ProcessError>;
     /// Asks it to end.
     ///
     /// # Errors
@@ -51,6 +57,8 @@ pub trait Nodes: Sync {
     fn thread_states(&self, node: Node) -> Result<ThreadStates, ProcessError>;
     /// How to bend its clock, if that is possible.
     fn clock(&self, node: Node) -> Option<ClockControl>;
+    /// The disk that its data folder is on, if it is one that can fail.
+    fn disk(&self, node: Node) -> Option<Disk>;
 }
 
 /// The processes of the nodes `n1` and up.
@@ -139,6 +147,10 @@ impl Nodes for NodeProcesses {
         self.with(node, NodeProcess::kill)
     }
 
+    fn cut_power(&self, node: Node) -> Result<Killed, ProcessError> {
+        self.with(node, NodeProcess::cut_power)
+    }
+
     fn ask_to_end(&self, node: Node) -> Result<u32, ProcessError> {
         self.with(node, NodeProcess::ask_to_end)
     }
@@ -161,6 +173,11 @@ impl Nodes for NodeProcesses {
 
     fn clock(&self, node: Node) -> Option<ClockControl> {
         self.with(node, |process| Ok(process.clock().cloned()))
+            .ok()
+            .flatten()
+    }
+    fn disk(&self, node: Node) -> Option<Disk> {
+        self.with(node, |process| Ok(process.disk().cloned()))
             .ok()
             .flatten()
     }

@@ -31,6 +31,18 @@ pub enum FaultKind {
     CrashLoop,
     /// Processes get a fifth of the processor's time.
     SlowCpu,
+    /// Power fails: processes are killed, and what was not synced is lost.
+    Power,
+    /// The same, and a part of what was not synced is kept.
+    TornWrite,
+    /// Disks are full.
+    DiskFull,
+    /// Disks fail.
+    DiskError,
+    /// Disks take long to sync.
+    SlowDisk,
+    /// Processes are killed, and find a file corrupted.
+    Corrupt,
 }
 
 /// A name that is no kind of fault.
@@ -44,7 +56,7 @@ fn known() -> String {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 15] = [
         Self::Partition,
         Self::Kill,
         Self::Pause,
@@ -54,6 +66,12 @@ impl FaultKind {
         Self::Terminate,
         Self::CrashLoop,
         Self::SlowCpu,
+        Self::Power,
+        Self::TornWrite,
+        Self::DiskFull,
+        Self::DiskError,
+        Self::SlowDisk,
+        Self::Corrupt,
     ];
 
     /// Its name on the command line, in schedules and in reports.
@@ -69,6 +87,12 @@ impl FaultKind {
             Self::Terminate => "terminate",
             Self::CrashLoop => "crash-loop",
             Self::SlowCpu => "slow-cpu",
+            Self::Power => "power",
+            Self::TornWrite => "torn-write",
+            Self::DiskFull => "disk-full",
+            Self::DiskError => "disk-error",
+            Self::SlowDisk => "slow-disk",
+            Self::Corrupt => "corrupt",
         }
     }
 
@@ -84,6 +108,12 @@ impl FaultKind {
             Self::Terminate => 16,
             Self::CrashLoop => 17,
             Self::SlowCpu => 18,
+            Self::Power => 19,
+            Self::TornWrite => 20,
+            Self::DiskFull => 21,
+            Self::DiskError => 22,
+            Self::SlowDisk => 23,
+            Self::Corrupt => 24,
         }
     }
 
@@ -105,6 +135,16 @@ impl FaultKind {
                 "processes are asked to end by SIGTERM, killed if they do not, and started again"
             }
             Self::CrashLoop => "processes are killed by SIGKILL again and again, soon after each start",
+            Self::Power => {
+                "power fails: processes are killed by SIGKILL, and what they had not synced is gone"
+            }
+            Self::TornWrite => "power fails, and what was not synced is kept in part, cut at any byte",
+            Self::DiskFull => "disks are full: what would let a file grow fails with ENOSPC",
+            Self::DiskError => "disks fail: reads, writes and syncs fail with EIO",
+            Self::SlowDisk => "disks take a tenth of a second longer for each sync",
+            Self::Corrupt => {
+                "a process is killed, and finds its log corrupted: it must notice, and not go on"
+            }
             Self::SlowCpu => {
                 "processes get a fifth of the time: they are stopped and continued, several times a second"
             }
@@ -141,6 +181,8 @@ impl FaultKind {
             Self::Loss => &[Facility::Losses],
             Self::Kill | Self::Pause | Self::Drift | Self::Clock => &[],
             Self::Terminate | Self::CrashLoop | Self::SlowCpu => &[],
+            Self::Power | Self::TornWrite => &[Facility::Disks],
+            Self::DiskFull | Self::DiskError | Self::SlowDisk | Self::Corrupt => &[Facility::Disks],
         }
     }
 
@@ -165,6 +207,13 @@ impl FaultKind {
             Self::Terminate => sets.map(FaultVariant::Terminate).collect(),
             Self::CrashLoop => few(count).map(FaultVariant::CrashLoop).collect(),
             Self::SlowCpu => few(count).map(FaultVariant::SlowCpu).collect(),
+            Self::Power => sets.map(FaultVariant::Power).collect(),
+            Self::TornWrite => sets.map(FaultVariant::TornWrite).collect(),
+            Self::DiskFull => some(count).map(FaultVariant::DiskFull).collect(),
+            Self::DiskError => some(count).map(FaultVariant::DiskError).collect(),
+            Self::SlowDisk => sets.map(FaultVariant::SlowDisk).collect(),
+            Self::Corrupt if count > 0 => CorruptVariant::ALL.map(FaultVariant::Corrupt).into(),
+            Self::Corrupt => Vec::new(),
         }
     }
 }
@@ -208,6 +257,24 @@ pub enum FaultVariant {
     CrashLoop(NodeSet),
     /// Give these nodes little time.
     SlowCpu(NodeSet),
+    /// Let power fail at these nodes.
+    Power(NodeSet),
+    /// The same, and tear what they wrote last.
+    TornWrite(NodeSet),
+    /// Let the disks of these nodes be full.
+    DiskFull(NodeSet),
+    /// Let the disks of these nodes fail.
+    DiskError(NodeSet),
+    /// Let the disks of these nodes take long.
+    SlowDisk(NodeSet),
+    /// Corrupt a file.
+    Corrupt(CorruptVariant),
+}
+
+/// The sets of nodes for what stops a process, and leaves a majority.
+fn some(count: usize) -> impl Iterator<Item = NodeSet> {
+    let sets = [NodeSet::One, NodeSet::Minority, NodeSet::Primaries];
+    sets.into_iter().filter(move |set| set.exists(count))
 }
 
 /// The sets of nodes for what hardly happens to many at once, or would leave nobody to serve.
@@ -230,6 +297,12 @@ impl FaultVariant {
             Self::Terminate(_) => FaultKind::Terminate,
             Self::CrashLoop(_) => FaultKind::CrashLoop,
             Self::SlowCpu(_) => FaultKind::SlowCpu,
+            Self::Power(_) => FaultKind::Power,
+            Self::TornWrite(_) => FaultKind::TornWrite,
+            Self::DiskFull(_) => FaultKind::DiskFull,
+            Self::DiskError(_) => FaultKind::DiskError,
+            Self::SlowDisk(_) => FaultKind::SlowDisk,
+            Self::Corrupt(_) => FaultKind::Corrupt,
         }
     }
 
@@ -243,6 +316,9 @@ impl FaultVariant {
             Self::Drift(variant) => variant.name(),
             Self::Clock(variant) => variant.name(),
             Self::Terminate(nodes) | Self::CrashLoop(nodes) | Self::SlowCpu(nodes) => nodes.name(),
+            Self::Power(nodes) | Self::TornWrite(nodes) | Self::SlowDisk(nodes) => nodes.name(),
+            Self::DiskFull(nodes) | Self::DiskError(nodes) => nodes.name(),
+            Self::Corrupt(variant) => variant.name(),
         }
     }
 
@@ -265,6 +341,8 @@ impl FaultVariant {
             Self::Loss(variant) => variant == LossVariant::Leader30Percent,
             Self::Kill(_) | Self::Pause(_) | Self::Drift(_) | Self::Clock(_) => true,
             Self::Terminate(_) | Self::CrashLoop(_) | Self::SlowCpu(_) => true,
+            Self::Power(_) | Self::TornWrite(_) | Self::SlowDisk(_) => true,
+            Self::DiskFull(_) | Self::DiskError(_) | Self::Corrupt(_) => true,
         }
     }
 
@@ -273,6 +351,9 @@ impl FaultVariant {
     pub fn stops(self) -> Option<NodeSet> {
         match self {
             Self::Kill(set) | Self::Pause(set) | Self::Terminate(set) | Self::CrashLoop(set) => Some(set),
+            Self::Power(set) | Self::TornWrite(set) => Some(set),
+            Self::DiskFull(set) | Self::DiskError(set) => Some(set),
+            Self::Corrupt(_) => Some(NodeSet::One),
             _ => None,
         }
     }
@@ -280,7 +361,10 @@ impl FaultVariant {
     /// Whether those processes are stopped or dead all the while that it is in force.
     #[must_use]
     pub fn stops_all_the_while(self) -> bool {
-        matches!(self, Self::Kill(_) | Self::Pause(_) | Self::Terminate(_))
+        matches!(
+            self,
+            Self::Kill(_) | Self::Pause(_) | Self::Terminate(_) | Self::Power(_) | Self::TornWrite(_)
+        )
     }
 
     /// The same fault of fewer nodes, for one that [stops](Self::stops) processes.
@@ -290,6 +374,10 @@ impl FaultVariant {
             Self::Pause(_) => Self::Pause(fewer),
             Self::Terminate(_) => Self::Terminate(fewer),
             Self::CrashLoop(_) => Self::CrashLoop(fewer),
+            Self::Power(_) => Self::Power(fewer),
+            Self::TornWrite(_) => Self::TornWrite(fewer),
+            Self::DiskFull(_) => Self::DiskFull(fewer),
+            Self::DiskError(_) => Self::DiskError(fewer),
             other => other,
         }
     }
@@ -320,6 +408,12 @@ impl FaultVariant {
                 | Self::Terminate(NodeSet::Primaries)
                 | Self::CrashLoop(NodeSet::Primaries)
                 | Self::SlowCpu(NodeSet::Primaries)
+                | Self::Power(NodeSet::Primaries)
+                | Self::TornWrite(NodeSet::Primaries)
+                | Self::DiskFull(NodeSet::Primaries)
+                | Self::DiskError(NodeSet::Primaries)
+                | Self::SlowDisk(NodeSet::Primaries)
+                | Self::Corrupt(CorruptVariant::LeaderBitFlip)
         )
     }
 }
@@ -432,6 +526,30 @@ impl ClockVariant {
             Self::OneAhead => "one-ahead",
             Self::LeaderBack => "leader-back",
             Self::OneStrobes => "one-strobes",
+        }
+    }
+}
+
+/// Whose file is corrupted, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CorruptVariant {
+    /// One bit of the log of whoever leads is flipped.
+    LeaderBitFlip,
+    /// The log of a random node is emptied.
+    OneTruncated,
+}
+
+impl CorruptVariant {
+    /// Every variant.
+    pub const ALL: [Self; 2] = [Self::LeaderBitFlip, Self::OneTruncated];
+
+    /// Its name in schedules and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LeaderBitFlip => "leader-bit-flip",
+            Self::OneTruncated => "one-truncated",
         }
     }
 }

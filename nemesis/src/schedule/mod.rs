@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 pub use generate::Intervals;
 pub use kinds::{
-    ClockVariant, DRIFT, DRIFT_PPM, DriftVariant, FaultKind, FaultKindError, FaultVariant, LossVariant,
-    Naming,
+    ClockVariant, CorruptVariant, DRIFT, DRIFT_PPM, DriftVariant, FaultKind, FaultKindError, FaultVariant,
+    LossVariant, Naming,
 };
 
 use crate::grudge::Grudge;
