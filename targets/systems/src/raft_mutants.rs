@@ -52,7 +52,7 @@ pub(crate) const MUTANTS: &[MutantInfo] = &[
     processes(Mutant::SnapshotNotRestored, "partition", FREQUENT_SNAPSHOTS),
     processes(Mutant::LocalReadAfterRestart, "kill", &[]),
     simulator(Mutant::LeaseIgnoresDrift, "partition,clock"),
-    simulator(Mutant::AckBeforeSync, "kill"),
+    processes(Mutant::AckBeforeSync, "power,slow-disk", SHORT_FAULTS),
 ];
 
 #[cfg(test)]
