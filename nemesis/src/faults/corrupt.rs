@@ -20,7 +20,7 @@ use crate::node::Node;
 use crate::process::{NodeState, ProcessError};
 use crate::schedule::ScheduledFault;
 
-/// How long a process may take to notice. It reads its log first of all, in milliseconds.
+/// How long a process may take to notice. It reads its log first of all, which takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(2);
 
@@ -92,7 +92,7 @@ impl Corrupt {
         while Instant::now() < deadline {
             if let NodeState::Died(death) = arena.nodes.state(node)? {
                 let noticed = super::is_excused(arena, &death);
-                self.seen.add(noticed, format!("started on it, {death}"));
+                self.seen.add_death(arena, "started on it", &death);
                 if let Some(last) = self.struck.last_mut() {
                     last.ours = noticed;
                 }

@@ -73,6 +73,14 @@ impl Evidence {
         .push(sentence);
     }
 
+    /// Adds a death: for the fault if a fault of the node's disk excuses it, else against it.
+    fn add_death(&mut self, arena: Arena<'_>, when: &str, death: &Death) {
+        match is_excused(arena, death) {
+            true => self.sentences.push(format!("{when}, {}", death.in_short())),
+            false => self.objections.push(format!("{when}, {death}")),
+        }
+    }
+
     /// Whether it proves the fault: something was seen, and nothing speaks against it.
     #[must_use]
     pub fn is_proof(&self) -> bool {
@@ -206,7 +214,7 @@ fn runs_again(arena: Arena<'_>, node: Node, before: u32) -> Result<Evidence, Fau
             evidence.add(pid != before, format!("{node} runs again as process {pid}"));
         }
         NodeState::Down => evidence.add(false, format!("{node} does not run again")),
-        NodeState::Died(death) => evidence.add(is_excused(arena, &death), format!("started again, {death}")),
+        NodeState::Died(death) => evidence.add_death(arena, "started again", &death),
     }
     Ok(evidence)
 }

@@ -119,10 +119,7 @@ impl Fault for Power {
         }
         evidence.extend(self.seen.clone());
         for death in &self.too_late {
-            evidence.add(
-                super::is_excused(arena, death),
-                format!("{death}; it had no power to lose"),
-            );
+            evidence.add_death(arena, "before power failed", death);
         }
         let killed: Vec<Node> = self.killed.iter().map(|(node, _)| *node).collect();
         self.aim.tell(&killed, "left without power", &mut evidence);

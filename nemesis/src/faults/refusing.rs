@@ -107,10 +107,7 @@ impl Fault for Refusing {
                 ),
             }
             if let NodeState::Died(death) = arena.nodes.state(*node)? {
-                evidence.add(
-                    super::is_excused(arena, &death),
-                    format!("on a {name} disk, {death}"),
-                );
+                evidence.add_death(arena, &format!("on a {name} disk"), &death);
             }
         }
         self.aim

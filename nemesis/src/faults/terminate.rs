@@ -31,6 +31,15 @@ struct Ended {
     pid: u32,
     /// How long after the signal; none if it was killed.
     after: Option<Duration>,
+    /// Its death, where a fault of its disk excuses that.
+    died: Option<Death>,
+}
+
+impl Ended {
+    fn of(pid: u32, after: Option<Duration>) -> Self {
+        let died = None;
+        Self { pid, after, died }
+    }
 }
 
 impl Terminate {
@@ -56,7 +65,14 @@ impl Terminate {
                 NodeState::Running { .. } | NodeState::Paused { .. } => {}
                 NodeState::Down => {
                     let after = Some(asked.elapsed());
-                    self.ended.push((node, Ended { pid, after }));
+                    self.ended.push((node, Ended::of(pid, after)));
+                    return Ok(());
+                }
+                // A fault of its disk will start it again.
+                NodeState::Died(death) if super::is_excused(arena, &death) => {
+                    let after = Some(asked.elapsed());
+                    let died = Some(death);
+                    self.ended.push((node, Ended { pid, after, died }));
                     return Ok(());
                 }
                 NodeState::Died(death) => {
@@ -70,11 +86,11 @@ impl Terminate {
             thread::sleep(POLL);
         }
         match arena.nodes.kill(node) {
-            Ok(_) => self.ended.push((node, Ended { pid, after: None })),
+            Ok(_) => self.ended.push((node, Ended::of(pid, None))),
             // Just now it did end.
             Err(ProcessError::NotRunning(_)) => {
                 let after = Some(asked.elapsed());
-                self.ended.push((node, Ended { pid, after }));
+                self.ended.push((node, Ended::of(pid, after)));
             }
             Err(ProcessError::Died(death)) => self.died.push(*death),
             Err(error) => return Err(error.into()),
@@ -104,7 +120,7 @@ impl Fault for Terminate {
 
     fn evidence_during(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
         let mut evidence = Evidence::default();
-        for (node, Ended { pid, after }) in &self.ended {
+        for (node, Ended { pid, after, died }) in &self.ended {
             let how = match after {
                 Some(after) => format!("ended {} ms after SIGTERM", after.as_millis()),
                 None => format!(
@@ -113,7 +129,11 @@ impl Fault for Terminate {
                 ),
             };
             evidence.add(true, format!("{node} (process {pid}) {how}"));
-            if arena.nodes.state(*node)? != NodeState::Down {
+            if let Some(death) = died {
+                evidence
+                    .sentences
+                    .push(format!("asked to end, {}", death.in_short()));
+            } else if arena.nodes.state(*node)? != NodeState::Down {
                 evidence.add(false, format!("{node} did not stay down"));
             }
         }

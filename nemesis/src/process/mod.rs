@@ -86,20 +86,30 @@ pub struct Death {
     pub last_lines: Vec<String>,
 }
 
+impl Death {
+    /// How it ended, and only its last line: where the cause is known.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        match self.last_lines.last() {
+            Some(line) => format!("{}: {line}", self.ending()),
+            None => self.ending(),
+        }
+    }
+
+    fn ending(&self) -> String {
+        let Self { node, status, .. } = self;
+        match (status.code(), status.signal()) {
+            (Some(code), _) => format!("{node} exited by itself with status {code}"),
+            (None, Some(signal)) => format!("{node} was ended by signal {signal}, which was not ours"),
+            (None, None) => format!("{node} ended by itself ({status})"),
+        }
+    }
+}
+
 impl std::fmt::Display for Death {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            node,
-            status,
-            last_lines,
-            ..
-        } = self;
-        match (status.code(), status.signal()) {
-            (Some(code), _) => write!(f, "{node} exited by itself with status {code}")?,
-            (None, Some(signal)) => write!(f, "{node} was ended by signal {signal}, which was not ours")?,
-            (None, None) => write!(f, "{node} ended by itself ({status})")?,
-        }
-        match last_lines.as_slice() {
+        f.write_str(&self.ending())?;
+        match self.last_lines.as_slice() {
             [] => f.write_str("; it wrote nothing"),
             lines => write!(f, "; its last lines: {}", lines.join(" | ")),
         }

@@ -164,7 +164,7 @@ impl FaultKind {
 
     /// Whether it needs a process that runs when it starts.
     pub(super) fn needs_a_process(self) -> bool {
-        !self.strikes_the_network()
+        !self.strikes_the_network() && self != Self::SlowDisk
     }
 
     /// Whether it bends the clocks of nodes.

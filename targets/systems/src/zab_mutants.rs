@@ -29,8 +29,14 @@ const STRICT_SYNC: &[&str] = &["--read-mode=sync-local", "--claim=linearizable"]
 /// One election after the other, among as few servers as can be.
 const SHORT_KILLS: &[&str] = &["--nodes=3", "--fault-time=200ms-800ms", "--fault-gap=200ms-500ms"];
 
-/// One power failure after the other; and many keys, so that a lost write stays lost for a while.
-const SHORT_POWER_FAILURES: &[&str] = &["--fault-time=300ms-1s", "--fault-gap=100ms-400ms", "--keys=1000"];
+/// One power failure after the other, among as few servers as can be, so that most of them lose power at once; and many
+/// keys, so that a lost write stays lost for a while.
+const SHORT_POWER_FAILURES: &[&str] = &[
+    "--nodes=3",
+    "--fault-time=300ms-1s",
+    "--fault-gap=100ms-400ms",
+    "--keys=1000",
+];
 
 /// Clients take their sessions from one server to the next.
 const MOVING_CLIENTS: &[&str] = &["--move-every=200ms"];
