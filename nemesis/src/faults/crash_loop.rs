@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rand_chacha::ChaCha8Rng;
 
 use super::aim::Aim;
-use super::{Arena, Evidence, Fault, FaultError};
+use super::{Arena, Evidence, Fault, FaultError, is_excused};
 use crate::node::Node;
 use crate::process::{Death, NodeState, ProcessError};
 use crate::rng;
@@ -72,7 +72,11 @@ impl CrashLoop {
                     match arena.nodes.kill(it.node) {
                         Ok(killed) => it.killed.push(killed.pid),
                         Err(ProcessError::Died(death)) => {
-                            self.died.push(*death);
+                            // A fault of its disk may start it again.
+                            it.held = is_excused(arena, &death);
+                            if !it.held {
+                                self.died.push(*death);
+                            }
                             continue;
                         }
                         Err(error) => return Err(error.into()),

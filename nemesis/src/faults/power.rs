@@ -9,7 +9,7 @@ use super::aim::Aim;
 use super::{Arena, Evidence, Fault, FaultError, disk, parallel, require_disks};
 use crate::disk::{Lost, Planted, Tail};
 use crate::node::{Node, NodeSet};
-use crate::process::{Death, NodeState, ProcessError};
+use crate::process::{NodeState, ProcessError};
 use crate::schedule::ScheduledFault;
 
 /// A power failure.
@@ -21,8 +21,6 @@ pub(super) struct Power {
     seed: u64,
     killed: Vec<(Node, u32)>,
     seen: Evidence,
-    /// Nodes that had been chosen, but died by themselves before.
-    too_late: Vec<Death>,
 }
 
 impl Power {
@@ -34,7 +32,6 @@ impl Power {
             seed: scheduled.seed,
             killed: Vec::new(),
             seen: Evidence::default(),
-            too_late: Vec::new(),
         }
     }
 
@@ -101,7 +98,9 @@ impl Fault for Power {
                         Err(error) => first_error = first_error.and(Err(error)),
                     }
                 }
-                Err(FaultError::Process(ProcessError::Died(death))) => self.too_late.push(*death),
+                Err(FaultError::Process(ProcessError::Died(death))) => {
+                    self.seen.add_death(arena, "before power failed", &death);
+                }
                 Err(error) => first_error = first_error.and(Err(error)),
             }
         }
@@ -118,9 +117,6 @@ impl Fault for Power {
             }
         }
         evidence.extend(self.seen.clone());
-        for death in &self.too_late {
-            evidence.add_death(arena, "before power failed", death);
-        }
         let killed: Vec<Node> = self.killed.iter().map(|(node, _)| *node).collect();
         self.aim.tell(&killed, "left without power", &mut evidence);
         if self.killed.is_empty() {

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::aim::Aim;
-use super::{Arena, Evidence, Fault, FaultError};
+use super::{Arena, Evidence, Fault, FaultError, is_excused};
 use crate::node::Node;
 use crate::process::{Death, NodeState, ProcessError, ThreadStates, Throttle, Throttled};
 
@@ -60,6 +60,8 @@ impl Fault for SlowCpu {
         for node in self.aim.choose(arena, is_running)? {
             match arena.nodes.throttle(node) {
                 Ok(throttle) => self.throttles.push((node, throttle)),
+                // A fault of its disk will start it again.
+                Err(ProcessError::Died(death)) if is_excused(arena, &death) => {}
                 Err(ProcessError::Died(death)) => self.too_late.push(*death),
                 Err(error) => return Err(error.into()),
             }
@@ -156,7 +158,7 @@ impl Fault for SlowCpu {
                     let sentence = format!("no longer slow, {node} had {stopped} stopped threads");
                     evidence.add(stopped == 0, sentence);
                 }
-                Err(ProcessError::Died(death)) => evidence.add(false, format!("no longer slow, {death}")),
+                Err(ProcessError::Died(death)) => evidence.add_death(arena, "no longer slow", &death),
                 Err(error) => return Err(error.into()),
             }
         }

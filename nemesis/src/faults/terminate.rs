@@ -107,6 +107,7 @@ impl Fault for Terminate {
         for node in self.aim.choose(arena, is_running)? {
             match arena.nodes.ask_to_end(node) {
                 Ok(pid) => asked.push((node, pid)),
+                Err(ProcessError::Died(death)) if super::is_excused(arena, &death) => {}
                 Err(ProcessError::Died(death)) => self.died.push(*death),
                 Err(error) => first_error = first_error.and(Err(error.into())),
             }
