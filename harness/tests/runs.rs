@@ -98,12 +98,74 @@ fn every_fault_of_a_schedule_is_proven_and_no_linearizable_claim_is_broken() {
         ("loss,drift,clock", "12s"),
         ("cut,delay,reorder", "12s"),
         ("duplicate,corrupt,slow", "12s"),
+        ("terminate,crash-loop,slow-cpu", "12s"),
     ] {
         every_fault_is_proven(nemesis, time_limit);
     }
 }
 
-fn every_fault_is_proven(nemesis: &str, time_limit: &str) {
+#[test]
+fn every_fault_of_disks_is_proven_and_what_was_on_them_is_kept() {
+    if !disks_can_fail() {
+        return;
+    }
+    for (nemesis, time_limit) in [
+        ("power,slow-disk", "10s"),
+        ("torn-write,disk-full,disk-error,corrupt-file", "12s"),
+    ] {
+        let store = every_fault_is_proven(nemesis, time_limit);
+        let data = latest(&store).join("nodes/n1/data");
+        let logs = fs::read_dir(&data)
+            .unwrap()
+            .filter_map(|entry| entry.ok()?.metadata().ok());
+        assert!(
+            logs.map(|log| log.len()).sum::<u64>() > 1000,
+            "{data:?} is as good as empty"
+        );
+    }
+}
+
+/// Whether disks can be made to fail on this host. Where they cannot the test fails, unless `SPLITBRAIN_ALLOW_SKIP` is
+/// set: then it is skipped, and says so.
+fn disks_can_fail() -> bool {
+    let doctor = support::output(&["doctor", "--json"]);
+    let findings: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let mut checks = findings["checks"].as_array().unwrap().iter();
+    let power = checks.find(|check| check["name"] == "power").unwrap();
+    if power["possible"] == true {
+        return true;
+    }
+    let allowed = std::env::var_os("SPLITBRAIN_ALLOW_SKIP").is_some();
+    assert!(allowed, "{power} (SPLITBRAIN_ALLOW_SKIP=1 skips this test)");
+    eprintln!("SKIPPED: {power}");
+    false
+}
+
+#[test]
+fn a_killed_run_leaves_no_disk_behind() {
+    if !disks_can_fail() {
+        return;
+    }
+    let store = tempfile::tempdir().unwrap();
+    let mut child = start(&store, &["--time-limit", "10m", "--nemesis", "power,slow-disk"]);
+    await_history(&store, &mut child);
+    // The supervisor is outside of the sandbox: its own child is inside.
+    let inside = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
+    let mounts = format!("/proc/{}/mounts", inside.trim());
+    let disks =
+        |mounts: &str| fs::read_to_string(mounts).map_or(0, |text| text.matches("/run/disks/").count());
+    assert_eq!(disks(&mounts), 3, "{mounts}");
+    assert_eq!(disks("/proc/self/mounts"), 0, "a disk is seen outside");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let started = Instant::now();
+    while disks(&mounts) > 0 {
+        assert!(started.elapsed() < PATIENCE, "disks are left behind");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn every_fault_is_proven(nemesis: &str, time_limit: &str) -> TempDir {
     let store = tempfile::tempdir().unwrap();
     let args = ["--nemesis", nemesis, "--time-limit", time_limit, "--seed", "3"];
     let output = start(&store, &args).wait_with_output().unwrap();
@@ -129,6 +191,7 @@ fn every_fault_is_proven(nemesis: &str, time_limit: &str) {
             "{fault:?}"
         );
     }
+    store
 }
 
 #[test]

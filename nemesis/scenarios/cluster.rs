@@ -6,6 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use splitbrain_nemesis::disk::Mount;
 use splitbrain_nemesis::faults::Arena;
 use splitbrain_nemesis::network::Network;
 use splitbrain_nemesis::node::Node;
@@ -19,32 +20,51 @@ const START_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Cluster {
     pub(crate) network: Network,
     pub(crate) processes: NodeProcesses,
+    /// After the processes, which use them.
+    pub(crate) mounts: Vec<Mount>,
     /// In the sandbox's own `/run`, which is gone with it.
     pub(crate) logs: std::path::PathBuf,
 }
 
 impl Cluster {
     pub(crate) fn start(count: u16) -> Result<Self, Box<dyn Error>> {
+        Self::start_with(count, false)
+    }
+
+    /// The same, and each node has a log on a disk that can fail.
+    pub(crate) fn start_on_disks(count: u16) -> Result<Self, Box<dyn Error>> {
+        Self::start_with(count, true)
+    }
+
+    fn start_with(count: u16, on_disks: bool) -> Result<Self, Box<dyn Error>> {
         let network = Network::new(count)?;
         let logs = std::path::PathBuf::from("/run/logs");
-        let mut processes = Vec::new();
+        let (mut processes, mut mounts) = (Vec::new(), Vec::new());
         for node in network.nodes() {
             let mut command = Command::new(std::env::current_exe()?);
             let clock = std::path::PathBuf::from(format!("/run/{node}.clock"));
             command
                 .args(["node", &network.address(*node).to_string()])
                 .arg(&clock);
+            let mut disk = None;
+            if on_disks {
+                let mount = Mount::new(&std::path::PathBuf::from(format!("/run/disks/{node}")))?;
+                command.arg(mount.disk().data());
+                disk = Some(mount.disk().clone());
+                mounts.push(mount);
+            }
             let file = |name: &str| logs.join(format!("{node}.{name}"));
             let files = LogFiles {
                 stdout: file("stdout"),
                 stderr: file("stderr"),
             };
             let process = NodeProcess::new(*node, command, files, network.namespace(*node))?;
-            processes.push(process.with_clock(ClockControl::at(clock)));
+            processes.push(process.with_clock(ClockControl::at(clock)).with_disk(disk));
         }
         let cluster = Self {
             network,
             processes: NodeProcesses::new(processes),
+            mounts,
             logs,
         };
         cluster.processes.start_all()?;

@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use splitbrain_nemesis::disk::Disk;
 use splitbrain_nemesis::faults::{self, Arena, Evidence, Fault};
 use splitbrain_nemesis::grudge::PartitionShape;
 use splitbrain_nemesis::network::{Channel, Endpoint, Network};
 use splitbrain_nemesis::node::{Node, NodeSet};
 use splitbrain_nemesis::process::{
     ClockControl, ClockOrder, ClockReading, Killed, NodeProcesses, NodeState, Nodes, ProcessError,
-    ThreadStates,
+    ThreadStates, Throttle,
 };
 use splitbrain_nemesis::schedule::{FaultKind, FaultVariant, LossVariant, ScheduledFault};
 
@@ -20,9 +21,9 @@ use crate::cluster::Cluster;
 use crate::node::THREADS;
 use crate::{Outcome, ensure};
 
-const LEADER: Node = Node(2);
+pub(crate) const LEADER: Node = Node(2);
 
-fn leader() -> Vec<Node> {
+pub(crate) fn leader() -> Vec<Node> {
     vec![LEADER]
 }
 
@@ -497,6 +498,18 @@ impl Nodes for Late<'_> {
         self.0.kill(node)
     }
 
+    fn cut_power(&self, node: Node) -> Result<Killed, ProcessError> {
+        self.0.cut_power(node)
+    }
+
+    fn ask_to_end(&self, node: Node) -> Result<u32, ProcessError> {
+        self.0.ask_to_end(node)
+    }
+
+    fn throttle(&self, node: Node) -> Result<Throttle, ProcessError> {
+        self.0.throttle(node)
+    }
+
     fn pause(&self, node: Node) -> Result<ThreadStates, ProcessError> {
         self.0.pause(node)?;
         Err(ProcessError::Late {
@@ -515,6 +528,10 @@ impl Nodes for Late<'_> {
 
     fn clock(&self, node: Node) -> Option<ClockControl> {
         self.0.clock(node)
+    }
+
+    fn disk(&self, node: Node) -> Option<Disk> {
+        self.0.disk(node)
     }
 }
 

@@ -5,6 +5,8 @@
 mod cluster;
 mod conducting;
 mod cutting;
+mod disks;
+mod ending;
 mod faulting;
 mod impairing;
 mod latency;
@@ -14,6 +16,7 @@ mod sandboxing;
 use std::error::Error;
 use std::process::ExitCode;
 
+use splitbrain_nemesis::facility::Facility;
 use splitbrain_nemesis::sandbox::{self, Entered};
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -32,8 +35,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
-        ["node", address, clock] => node::serve(address, clock),
-        ["probe"] => sandboxing::probe(),
+        ["node", address, clock] => node::serve(address, clock, None),
+        ["node", address, clock, data] => node::serve(address, clock, Some(data)),
+        ["probe"] => sandboxing::probe(&[Facility::Cuts, Facility::Losses]),
+        ["probe", "disks"] => sandboxing::probe(&[Facility::Disks]),
         ["threads"] => sandboxing::threads(),
         scenario => match sandbox::enter() {
             Ok(Entered::Inside) => inside(scenario),
@@ -71,10 +76,18 @@ fn inside(scenario: &[&str]) -> Outcome {
         ["latency", count] => latency::latency(count.parse()?),
         ["kill"] => faulting::kill(),
         ["pause"] => faulting::pause(),
+        ["terminate"] => ending::terminate(),
+        ["crash-loop"] => ending::crash_loop(),
+        ["slow-cpu"] => ending::slow_cpu(),
         ["overlap"] => faulting::overlap(),
         ["leaderless"] => faulting::leaderless(),
         ["late"] => faulting::late(),
-        ["conduct", seed] => conducting::conduct(seed.parse()?),
+        ["power"] => disks::power(),
+        ["torn-write"] => disks::torn_write(),
+        ["refusing"] => disks::refusing(),
+        ["slow-disk"] => disks::slow_disk(),
+        ["corrupt-file"] => disks::corrupt_file(),
+        ["conduct", group, seed] => conducting::conduct(group.parse()?, seed.parse()?),
         ["interrupt"] => conducting::interrupt(),
         ["death"] => conducting::death(),
         ["broken"] => conducting::broken(),

@@ -1,11 +1,16 @@
 //! The process that a scenario's nodes run: it answers pings, tries on request whether it reaches another node,
-//! and dies on request.
+//! ignores a signal on request, and dies on request.
 
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::{self, SigHandler, Signal};
 
 use crate::Outcome;
 
@@ -16,9 +21,11 @@ const PORT: u16 = 7000;
 /// repetition of a SYN comes after a second.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-pub(crate) fn serve(address: &str, clock: &str) -> Outcome {
+pub(crate) fn serve(address: &str, clock: &str, data: Option<&str>) -> Outcome {
+    let log = data.map(|data| Log::open(Path::new(data)).unwrap_or_else(|error| give_up(&error)));
+    let log = Arc::new(Mutex::new(log));
     let listener = TcpListener::bind((address.parse::<Ipv4Addr>()?, PORT))?;
-    let _ = std::fs::remove_file(clock);
+    let _ = fs::remove_file(clock);
     let orders = UnixListener::bind(clock)?;
     thread::spawn(move || take_orders(&orders));
     println!("listening");
@@ -32,9 +39,10 @@ pub(crate) fn serve(address: &str, clock: &str) -> Outcome {
     }
     for stream in listener.incoming() {
         let stream = stream?;
+        let log = Arc::clone(&log);
         thread::spawn(move || {
             // A client that went away is no business of the others'.
-            let _ = answer(&stream);
+            let _ = answer(&stream, &log);
         });
     }
     Ok(())
@@ -85,7 +93,7 @@ fn take_orders(listener: &UnixListener) {
     }
 }
 
-fn answer(mut stream: &TcpStream) -> std::io::Result<()> {
+fn answer(mut stream: &TcpStream, log: &Mutex<Option<Log>>) -> std::io::Result<()> {
     for line in BufReader::new(stream).lines() {
         let line = line?;
         let reply = match line.split_once(' ') {
@@ -93,6 +101,14 @@ fn answer(mut stream: &TcpStream) -> std::io::Result<()> {
                 Ok(address) => ask(address, "ping").map_or("no".to_owned(), |_| "yes".to_owned()),
                 Err(_) => "malformed".to_owned(),
             },
+            Some(("log", request)) => match log.lock().ok().as_deref_mut() {
+                Some(Some(log)) => log.answer(request).unwrap_or_else(|error| give_up(&error)),
+                _ => "no log".to_owned(),
+            },
+            Some(("ignore", signal)) => {
+                ignore(signal);
+                "ignored".to_owned()
+            }
             Some(("die", code)) => {
                 eprintln!("told to die with {code}");
                 std::process::exit(code.parse().unwrap_or(1));
@@ -102,6 +118,63 @@ fn answer(mut stream: &TcpStream) -> std::io::Result<()> {
         stream.write_all(format!("{reply}\n").as_bytes())?;
     }
     Ok(())
+}
+
+/// A file of one letter, again and again, which a node has for its log.
+struct Log {
+    file: File,
+}
+
+const LETTER: u8 = b'L';
+/// How long the log is in the beginning, in bytes.
+pub(crate) const LOG_BYTES: usize = 4000;
+
+impl Log {
+    fn open(data: &Path) -> std::io::Result<Self> {
+        let path = data.join("log");
+        match fs::read(&path) {
+            // The last letter may be that of a torn write.
+            Ok(found)
+                if found
+                    .split_last()
+                    .is_some_and(|(_, all)| all.iter().all(|at| *at == LETTER)) => {}
+            Ok(_) => return Err(std::io::Error::other("the log is corrupt")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                fs::write(&path, [LETTER; LOG_BYTES])?;
+                File::open(&path)?.sync_all()?;
+                File::open(data)?.sync_all()?;
+            }
+            Err(error) => return Err(error),
+        }
+        let file = OpenOptions::new().append(true).open(path)?;
+        Ok(Self { file })
+    }
+
+    fn answer(&mut self, request: &str) -> std::io::Result<String> {
+        match request.split_once(' ') {
+            Some(("append", letters)) => {
+                let letters = letters.parse().map_err(std::io::Error::other)?;
+                self.file.write_all(&vec![LETTER; letters])?;
+            }
+            _ if request == "sync" => self.file.sync_data()?,
+            _ => {}
+        }
+        Ok(self.file.metadata()?.len().to_string())
+    }
+}
+
+/// Ends as a node should whose disk fails.
+fn give_up(error: &std::io::Error) -> ! {
+    eprintln!("stopped, since the log fails: {error}");
+    std::process::exit(4)
+}
+
+/// Ignores a signal from now on.
+fn ignore(signal: &str) {
+    if let Ok(signal) = signal.parse::<Signal>() {
+        // SAFETY: no handler is installed, and none is there that could be replaced.
+        let _ = unsafe { signal::signal(signal, SigHandler::SigIgn) };
+    }
 }
 
 /// Asks the node at `address`, and waits for its answer. `None` if there is none in time.

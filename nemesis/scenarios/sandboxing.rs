@@ -6,18 +6,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal, raise};
+use splitbrain_nemesis::facility::Facility;
 use splitbrain_nemesis::sandbox::{self, SandboxError};
 
 use crate::{Outcome, ensure};
 
-/// Says what is possible here; fails, with the mend, if not all is.
-pub(crate) fn probe() -> Outcome {
+/// Says what is possible here; fails, with the mend, if not all of this is.
+pub(crate) fn probe(needed: &[Facility]) -> Outcome {
     let probe = sandbox::probe()?;
     println!("user_namespace {}", probe.user_namespace);
     if let Err(error) = &probe.world {
         return Err(format!("{error}; mend: {}", error.mend().unwrap_or("none known")).into());
     }
-    if let Some((_, error)) = probe.lacking.first() {
+    if let Some(error) = needed.iter().find_map(|facility| probe.lacks(*facility)) {
         return Err(format!("{error}; mend: {}", error.mend().unwrap_or("none known")).into());
     }
     Ok(())

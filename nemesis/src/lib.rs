@@ -5,6 +5,7 @@
 //! | [`sandbox`] | a process tree of its own, from which nothing leaks, and what the host allows of it |
 //! | [`network`] | a bridge and a network namespace for each node, and probes between them |
 //! | [`process`] | the nodes' processes: start, kill, pause, resume, and how one died |
+//! | [`disk`] | a file system that loses what was not synced, fills up and fails |
 //! | [`facility`] | what faults need of the host beyond a sandbox |
 //! | [`firewall`] | dropping packets in a namespace, and counting them |
 //! | [`impair`] | holding packets back, copying and damaging them |
@@ -20,6 +21,7 @@
 //! time is, it is told by its caller.
 
 pub mod conductor;
+pub mod disk;
 pub mod facility;
 pub mod faults;
 pub mod firewall;

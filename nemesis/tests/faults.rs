@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{possible, succeed};
+use support::{possible, possible_with_disks, succeed};
 
 #[test]
 fn network_connects_all_nodes() {
@@ -107,6 +107,27 @@ fn pause_stops_processes_and_continues_them() {
 }
 
 #[test]
+fn terminate_lets_processes_end_by_themselves_and_kills_those_that_do_not() {
+    if possible() {
+        succeed(&["terminate"]);
+    }
+}
+
+#[test]
+fn crash_loop_kills_one_process_after_the_other() {
+    if possible() {
+        succeed(&["crash-loop"]);
+    }
+}
+
+#[test]
+fn slow_cpu_leaves_a_fifth_of_the_time_and_yields_to_pauses() {
+    if possible() {
+        succeed(&["slow-cpu"]);
+    }
+}
+
+#[test]
 fn overlapping_faults_heal_in_either_order() {
     if possible() {
         succeed(&["overlap"]);
@@ -130,9 +151,55 @@ fn node_that_stops_too_late_is_resumed() {
 #[test]
 fn schedule_is_carried_out_and_all_faults_are_proven() {
     if possible() {
-        for seed in ["1", "2"] {
-            succeed(&["conduct", seed]);
+        for group in ["0", "1", "2"] {
+            for seed in ["1", "2"] {
+                succeed(&["conduct", group, seed]);
+            }
         }
+    }
+}
+
+#[test]
+fn schedule_of_disk_faults_is_carried_out_and_all_are_proven() {
+    if possible_with_disks() {
+        for seed in ["1", "2"] {
+            succeed(&["conduct", "3", seed]);
+        }
+    }
+}
+
+#[test]
+fn power_failure_takes_what_was_not_synced_and_a_kill_does_not() {
+    if possible_with_disks() {
+        succeed(&["power"]);
+    }
+}
+
+#[test]
+fn torn_write_keeps_a_part_of_what_was_not_synced() {
+    if possible_with_disks() {
+        succeed(&["torn-write"]);
+    }
+}
+
+#[test]
+fn refusing_disks_excuse_nodes_that_fail_cleanly_and_no_others() {
+    if possible_with_disks() {
+        succeed(&["refusing"]);
+    }
+}
+
+#[test]
+fn slow_disk_delays_syncs() {
+    if possible_with_disks() {
+        succeed(&["slow-disk"]);
+    }
+}
+
+#[test]
+fn corrupt_log_is_noticed_and_given_back() {
+    if possible_with_disks() {
+        succeed(&["corrupt-file"]);
     }
 }
 

@@ -127,6 +127,7 @@ fn text(findings: &Findings) -> String {
 
 #[cfg(test)]
 mod tests {
+    use splitbrain_nemesis::disk::DiskError;
     use splitbrain_nemesis::facility::Facility;
     use splitbrain_nemesis::firewall::FirewallError;
     use splitbrain_nemesis::sandbox::SandboxError;
@@ -144,7 +145,10 @@ mod tests {
             user_namespace: true,
             world: Ok(()),
             lacking: Facility::ALL
-                .map(|facility| (facility, FirewallError::Missing("iptables-restore")))
+                .map(|facility| match facility {
+                    Facility::Disks => (facility, DiskError::Missing.into()),
+                    _ => (facility, FirewallError::Missing("iptables-restore").into()),
+                })
                 .into(),
         };
         let expected = [
@@ -161,6 +165,15 @@ mod tests {
             ("duplicate", false),
             ("corrupt", false),
             ("slow", false),
+            ("terminate", true),
+            ("crash-loop", true),
+            ("slow-cpu", true),
+            ("power", false),
+            ("torn-write", false),
+            ("disk-full", false),
+            ("disk-error", false),
+            ("slow-disk", false),
+            ("corrupt-file", false),
         ];
         assert_eq!(possible(&probe), expected);
         let findings = Findings {
@@ -168,6 +181,7 @@ mod tests {
             checks: checks(&probe),
         };
         assert!(text(&findings).contains("To mend partition:\n  sudo apt-get install iptables\n"));
+        assert!(text(&findings).contains("To mend power:\n  sudo modprobe fuse\n"));
     }
 
     #[test]

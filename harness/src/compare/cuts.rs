@@ -20,7 +20,7 @@ use std::ops::Range;
 
 use splitbrain_nemesis::grudge::Grudge;
 use splitbrain_nemesis::node::Node;
-use splitbrain_nemesis::schedule::{FaultKind, Schedule};
+use splitbrain_nemesis::schedule::Schedule;
 use splitbrain_reports::results::Fault;
 
 /// What a node was to the cut.
@@ -107,7 +107,7 @@ impl Cuts {
             let Some(scheduled) = schedule.events.iter().find(|event| event.id == fault.id) else {
                 continue;
             };
-            let (interval, felt) = (fault.in_force_ns().into(), fault.felt_ns().into());
+            let (interval, felt): (Interval, Interval) = (fault.in_force_ns().into(), fault.felt_ns().into());
             let struck: Vec<Node> = fault.nodes.iter().filter_map(|name| name.parse().ok()).collect();
             if scheduled.variant.kind().parts_nodes() {
                 let grudge = scheduled.grudge(&cuts.nodes, &struck);
@@ -119,10 +119,18 @@ impl Cuts {
                         grudge,
                     }),
                 }
-            } else if matches!(scheduled.variant.kind(), FaultKind::Kill | FaultKind::Pause) {
+            } else if scheduled.variant.stops().is_some() {
+                let never = Interval {
+                    start_ns: felt.start_ns,
+                    stop_ns: felt.start_ns,
+                };
+                let surely = match scheduled.variant.stops_all_the_while() {
+                    true => interval,
+                    false => never,
+                };
                 cuts.stopped.push(Stopped {
                     nodes: struck,
-                    surely: interval,
+                    surely,
                     maybe: felt,
                 });
             }

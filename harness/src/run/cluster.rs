@@ -2,9 +2,12 @@
 
 use std::error::Error;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use splitbrain_consensus::NodeId;
+use splitbrain_nemesis::disk::Mount;
+use splitbrain_nemesis::facility::Facility;
 use splitbrain_nemesis::network::Network;
 use splitbrain_nemesis::node::Node;
 use splitbrain_nemesis::process::{ClockControl, Death, LogFiles, NodeProcess, NodeProcesses};
@@ -18,6 +21,8 @@ use crate::test_file::Test;
 const THIS_PROGRAM: &str = "/proc/self/exe";
 /// Where nodes take orders to their clocks: in the sandbox's own `/run`, whose paths are short enough for sockets.
 const CLOCKS: &str = "/run/clocks";
+/// Where disks are mounted that can fail: in the sandbox's own `/run` as well, so that nothing is seen of them outside.
+const DISKS: &str = "/run/disks";
 /// What nodes log: everything that explains a death, nothing of each request.
 const NODE_LOG: &str = "info";
 
@@ -26,6 +31,8 @@ const NODE_LOG: &str = "info";
 pub(super) struct Cluster {
     network: Network,
     processes: NodeProcesses,
+    /// The disks of the nodes, where faults need them, each with the folder for what is on it in the end.
+    disks: Mutex<Vec<(Mount, PathBuf)>>,
     addrs: Vec<NodeAddrs>,
 }
 
@@ -46,15 +53,26 @@ impl Cluster {
         let members: Vec<NodeId> = addrs[..voters].iter().map(|addrs| addrs.id).collect();
         let options: Vec<_> = test.options.clone().into_iter().collect();
         std::fs::create_dir_all(CLOCKS).map_err(|error| host("making a folder", &error))?;
+        // A file system of our own costs time: where no fault needs it, the nodes use the host's.
+        let on_disks = needs_disks(test);
+        let mut disks = Vec::new();
         let processes = network.nodes().iter().map(|node| {
             let clock = Path::new(CLOCKS).join(node.to_string());
             let folder = folder.node(&node.to_string());
+            let (mut data, mut disk) = (folder.join("data"), None);
+            if on_disks {
+                let mount = Mount::new(&Path::new(DISKS).join(node.to_string()))
+                    .map_err(|error| host("mounting a disk", &error))?;
+                disk = Some(mount.disk().clone());
+                let copy = std::mem::replace(&mut data, mount.disk().data());
+                disks.push((mount, copy));
+            }
             let spec = NodeSpec {
                 binary: Path::new(THIS_PROGRAM),
                 id: NodeId(node.0),
                 nodes: &addrs,
                 members: &members,
-                data: &folder.join("data"),
+                data: &data,
                 seed: test.seed,
                 mutant: test.mutant.as_deref(),
                 options: &options,
@@ -66,13 +84,14 @@ impl Cluster {
                 stderr: folder.join("stderr.log"),
             };
             NodeProcess::new(*node, system.node_command(&spec), logs, network.namespace(*node))
-                .map(|process| process.with_clock(ClockControl::at(clock)))
+                .map(|process| process.with_clock(ClockControl::at(clock)).with_disk(disk))
                 .map_err(|error| host("preparing a node", &error))
         });
         let processes = NodeProcesses::new(processes.collect::<Result<_>>()?);
         Ok(Self {
             network,
             processes,
+            disks: Mutex::new(disks),
             addrs,
         })
     }
@@ -92,6 +111,21 @@ impl Cluster {
     pub(super) fn kill(&self) -> (Vec<Death>, Result<()>) {
         let (deaths, killed) = self.processes.kill_all();
         (deaths, killed.map_err(|error| host("killing the nodes", &error)))
+    }
+
+    /// Copies what the nodes had on disks of the run's own to the run's folder, and unmounts these. To be called when the
+    /// nodes are dead.
+    ///
+    /// # Errors
+    /// [`Failure::Host`] if something cannot be copied.
+    pub(super) fn keep_data(&self) -> Result<()> {
+        let mut disks = self.disks.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = disks.drain(..).map(|(mount, to)| mount.end(&to));
+        // All are tried; the first failure is told.
+        let kept: Vec<_> = kept.collect();
+        kept.into_iter()
+            .collect::<std::result::Result<(), _>>()
+            .map_err(|error| host("keeping the data of the nodes", &error))
     }
 
     /// The nodes that have died by themselves.
@@ -121,6 +155,12 @@ impl Cluster {
     pub(super) fn addrs(&self) -> &[NodeAddrs] {
         &self.addrs
     }
+}
+
+/// Whether a fault of the run needs disks that can fail.
+fn needs_disks(test: &Test) -> bool {
+    let kinds = test.schedule.kinds();
+    kinds.iter().any(|kind| kind.needs().contains(&Facility::Disks))
 }
 
 /// A failure of the host, with all its causes in one line.

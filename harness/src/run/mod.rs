@@ -199,7 +199,7 @@ async fn record(test: &Test, folder: &RunFolder) -> Result<Recorded> {
     let teardown = Instant::now();
     let (deaths, killed) = cluster.kill();
     let teardown = teardown.elapsed();
-    if let Err(failure) = killed {
+    if let Err(failure) = killed.and_then(|()| cluster.keep_data()) {
         after.troubles.push(failure.to_string());
     }
     after.troubles.extend(deaths.iter().map(ToString::to_string));

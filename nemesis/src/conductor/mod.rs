@@ -51,7 +51,7 @@ pub enum Event {
         /// What shows it, or speaks against it.
         evidence: Vec<String>,
     },
-    /// A node's process ended without being asked to. It is not started again.
+    /// A node's process ended without being asked to, and no fault of its disk excuses that. It is not started again.
     Died {
         /// When it was noticed.
         time_ns: u64,
@@ -222,6 +222,7 @@ impl Conductor<'_> {
     fn wait_until(&mut self, deadline_ns: u64) -> Result<bool, ConductError> {
         loop {
             self.note_deaths()?;
+            self.keep_up()?;
             let interval = match self.strike_where_armed()? {
                 true => WATCH_CLOSELY_INTERVAL,
                 false => WATCH_INTERVAL,
@@ -274,10 +275,24 @@ impl Conductor<'_> {
         Ok(waits)
     }
 
+    /// Lets the faults in force do what they do again and again.
+    fn keep_up(&mut self) -> Result<(), ConductError> {
+        for Part {
+            event, fault, state, ..
+        } in &mut self.parts
+        {
+            if matches!(state, PartState::InForce { .. }) {
+                fault.keep_up(self.arena).map_err(failed("keeping up", event))?;
+            }
+        }
+        Ok(())
+    }
+
     fn note_deaths(&mut self) -> Result<(), ConductError> {
         for node in self.arena.nodes.nodes() {
             if let NodeState::Died(death) = self.arena.nodes.state(node).map_err(ConductError::Watch)?
                 && !self.deaths.contains(&death)
+                && !faults::is_excused(self.arena, &death)
             {
                 self.deaths.push(death.clone());
                 (self.sink)(Event::Died {

@@ -4,7 +4,7 @@
 //! to be started, and then another process ran.
 
 use super::aim::Aim;
-use super::{Arena, Evidence, Fault, FaultError, parallel};
+use super::{Arena, Evidence, Fault, FaultError, is_excused, parallel};
 use crate::node::Node;
 use crate::process::{Death, Killed, NodeState, ProcessError};
 
@@ -36,6 +36,8 @@ impl Fault for Kill {
         for (node, result) in chosen.iter().zip(results) {
             match result {
                 Ok(killed) => self.killed.push((*node, killed)),
+                // A fault of its disk will start it again.
+                Err(FaultError::Process(ProcessError::Died(death))) if is_excused(arena, &death) => {}
                 Err(FaultError::Process(ProcessError::Died(death))) => self.too_late.push(*death),
                 Err(error) => first_error = first_error.and(Err(error)),
             }
@@ -82,13 +84,7 @@ impl Fault for Kill {
     fn evidence_after(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
         let mut evidence = Evidence::default();
         for (node, killed) in &self.killed {
-            match arena.nodes.state(*node)? {
-                NodeState::Running { pid } | NodeState::Paused { pid } => {
-                    evidence.add(pid != killed.pid, format!("{node} runs again as process {pid}"));
-                }
-                NodeState::Down => evidence.add(false, format!("{node} does not run again")),
-                NodeState::Died(death) => evidence.add(false, format!("started again, {death}")),
-            }
+            evidence.extend(super::runs_again(arena, *node, killed.pid)?);
         }
         Ok(evidence)
     }

@@ -8,7 +8,8 @@
 //!
 //! Faults of different kinds overlap. Each undoes only what it did itself and nobody has changed since: a paused
 //! node that was killed meanwhile is not resumed, a killed node that somebody started is not started again, and a
-//! node that died by itself is left dead, for it is a finding.
+//! node that died by itself is left dead, for it is a finding. A node whose disk fails may well end, if it says why and
+//! does not panic: the fault of its disk excuses that, and starts it again.
 //!
 //! A fault that is aimed at the leader waits a while for one to be known. Where none comes to be, it strikes
 //! another node, and its evidence says so.
@@ -16,6 +17,8 @@
 mod aim;
 mod clients;
 mod clock;
+mod corrupt_file;
+mod crash_loop;
 mod flapping;
 mod impaired;
 mod kill;
@@ -23,9 +26,14 @@ mod loss;
 mod parallel;
 mod partition;
 mod pause;
+mod power;
+mod refusing;
 mod reset;
 mod sightings;
 mod slow;
+mod slow_cpu;
+mod slow_disk;
+mod terminate;
 mod treated;
 mod whole;
 
@@ -35,13 +43,16 @@ use aim::Aim;
 pub(crate) use clock::check_clocks_are_right;
 pub(crate) use whole::check_network_is_whole;
 
+use crate::disk::{Corruption, Disk, DiskError, Refusal, Tail};
 use crate::firewall::{FirewallError, Treatment};
 use crate::grudge::CutShape;
 use crate::impair::ImpairError;
 use crate::network::Network;
 use crate::node::{Node, NodeSet};
-use crate::process::{Nodes, ProcessError};
-use crate::schedule::{ClockVariant, DRIFT, DriftVariant, FaultVariant, Moments, ScheduledFault};
+use crate::process::{Death, NodeState, Nodes, ProcessError};
+use crate::schedule::{
+    ClockVariant, DRIFT, DriftVariant, FaultVariant, FileCorruption, Moments, ScheduledFault,
+};
 
 /// What faults act upon.
 #[derive(Clone, Copy)]
@@ -76,6 +87,14 @@ impl Evidence {
         .push(sentence);
     }
 
+    /// Adds a death: for the fault if a fault of the node's disk excuses it, else against it.
+    fn add_death(&mut self, arena: Arena<'_>, when: &str, death: &Death) {
+        match is_excused(arena, death) {
+            true => self.sentences.push(format!("{when}, {}", death.in_short())),
+            false => self.objections.push(format!("{when}, {death}")),
+        }
+    }
+
     /// Whether it proves the fault: something was seen, and nothing speaks against it.
     #[must_use]
     pub fn is_proof(&self) -> bool {
@@ -107,6 +126,12 @@ pub enum FaultError {
     /// The node is of a system whose clocks cannot be bent.
     #[error("the clock of {0} cannot be bent: its system takes no orders to it")]
     NoClock(Node),
+    /// A disk did not do as it should.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The node's data folder is on no disk of the run's.
+    #[error("the data folder of {0} is on a disk of the host's, which cannot be made to fail")]
+    NoDisk(Node),
     /// A thread could not be started.
     #[error("starting a thread failed")]
     Thread(#[source] io::Error),
@@ -127,6 +152,15 @@ pub trait Fault: Send {
     /// # Errors
     /// If it cannot; part of it may then be in force, and `stop` must be called all the same.
     fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError>;
+
+    /// Does what it does again and again while it is in force. Called some times a second, never while another fault
+    /// starts, stops or is observed.
+    ///
+    /// # Errors
+    /// If it cannot.
+    fn keep_up(&mut self, _arena: Arena<'_>) -> Result<(), FaultError> {
+        Ok(())
+    }
 
     /// Looks for its effect, while it is in force.
     ///
@@ -182,5 +216,53 @@ pub fn build(scheduled: &ScheduledFault) -> Box<dyn Fault> {
         | FaultVariant::Duplicate(_)
         | FaultVariant::Corrupt(_) => Box::new(impaired::Impaired::new(scheduled.clone())),
         FaultVariant::Slow(_) => Box::new(slow::Slow::new(scheduled.clone())),
+        FaultVariant::Terminate(set) => Box::new(terminate::Terminate::new(aim(set), scheduled)),
+        FaultVariant::CrashLoop(set) => Box::new(crash_loop::CrashLoop::new(aim(set), scheduled)),
+        FaultVariant::Power(set) => Box::new(power::Power::new(aim(set), set, Tail::Lost, scheduled)),
+        FaultVariant::TornWrite(set) => Box::new(power::Power::new(aim(set), set, Tail::Torn, scheduled)),
+        FaultVariant::DiskFull(set) => Box::new(refusing::Refusing::new(aim(set), Refusal::Growth)),
+        FaultVariant::DiskError(set) => Box::new(refusing::Refusing::new(aim(set), Refusal::Everything)),
+        FaultVariant::SlowDisk(set) => Box::new(slow_disk::SlowDisk::new(aim(set))),
+        FaultVariant::CorruptFile(variant) => {
+            let (set, corruption) = match variant {
+                FileCorruption::LeaderBitFlip => (NodeSet::Primaries, Corruption::BitFlip),
+                FileCorruption::OneTruncated => (NodeSet::One, Corruption::Truncation),
+            };
+            Box::new(corrupt_file::CorruptFile::new(aim(set), corruption, scheduled))
+        }
+        FaultVariant::SlowCpu(set) => Box::new(slow_cpu::SlowCpu::new(aim(set))),
     }
+}
+
+/// Whether a node whose process `before` was ended runs again, as another process.
+fn runs_again(arena: Arena<'_>, node: Node, before: u32) -> Result<Evidence, FaultError> {
+    let mut evidence = Evidence::default();
+    match arena.nodes.state(node)? {
+        NodeState::Running { pid } | NodeState::Paused { pid } => {
+            evidence.add(pid != before, format!("{node} runs again as process {pid}"));
+        }
+        NodeState::Down => evidence.add(false, format!("{node} does not run again")),
+        NodeState::Died(death) => evidence.add_death(arena, "started again", &death),
+    }
+    Ok(evidence)
+}
+
+/// Whether a node's death is the doing of a fault of its disk, which starts it again.
+pub(crate) fn is_excused(arena: Arena<'_>, death: &Death) -> bool {
+    let disk = arena.nodes.disk(death.node);
+    disk.is_some_and(|disk| disk.excuses(death))
+}
+
+/// The disk of a node.
+fn disk(arena: Arena<'_>, node: Node) -> Result<Disk, FaultError> {
+    arena.nodes.disk(node).ok_or(FaultError::NoDisk(node))
+}
+
+/// Checks that every node has a disk that can fail.
+fn require_disks(arena: Arena<'_>) -> Result<(), FaultError> {
+    arena
+        .nodes
+        .nodes()
+        .into_iter()
+        .try_for_each(|node| disk(arena, node).map(|_| ()))
 }

@@ -5,7 +5,7 @@
 //! unless the process was killed meanwhile, and none of them after.
 
 use super::aim::Aim;
-use super::{Arena, Evidence, Fault, FaultError};
+use super::{Arena, Evidence, Fault, FaultError, is_excused};
 use crate::node::Node;
 use crate::process::{Death, NodeState, ProcessError, ThreadStates};
 
@@ -38,6 +38,8 @@ impl Fault for Pause {
                 Ok(states) => self.paused.push((node, states)),
                 // It has got the signal, so it must be resumed; how many of its threads stood is for the evidence.
                 Err(ProcessError::Late { .. }) => self.paused.push((node, arena.nodes.thread_states(node)?)),
+                // A fault of its disk will start it again.
+                Err(ProcessError::Died(death)) if is_excused(arena, &death) => {}
                 Err(ProcessError::Died(death)) => self.too_late.push(*death),
                 Err(error) => return Err(error.into()),
             }
@@ -69,7 +71,7 @@ impl Fault for Pause {
                 NodeState::Running { pid: now } if now == *pid => {
                     evidence.add(false, format!("{node} did not stay paused"));
                 }
-                NodeState::Died(death) => evidence.add(false, format!("while it was paused, {death}")),
+                NodeState::Died(death) => evidence.add_death(arena, "while it was paused", &death),
                 _ => evidence.add(true, format!("{node} was killed while it was paused")),
             }
         }
@@ -111,7 +113,7 @@ impl Fault for Pause {
                     let sentence = format!("resumed, {node} had {stopped} stopped threads");
                     evidence.add(stopped == 0, sentence);
                 }
-                Err(ProcessError::Died(death)) => evidence.add(false, format!("resumed, {death}")),
+                Err(ProcessError::Died(death)) => evidence.add_death(arena, "resumed", &death),
                 Err(error) => return Err(error.into()),
             }
         }

@@ -7,12 +7,14 @@ mod clock;
 mod log_tail;
 mod nodes;
 mod threads;
+mod throttle;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,9 +24,12 @@ use nix::unistd::Pid;
 
 pub use clock::{Bounds, ClockClaim, ClockControl, ClockOrder, ClockReading};
 pub use nodes::{NodeProcesses, Nodes};
+pub use throttle::{Throttle, Throttled};
 
+use crate::disk::Disk;
 use crate::network::Namespace;
 use crate::node::Node;
+use throttle::Gate;
 
 /// How long a process may take to be stopped, or continued, by a signal. A thread that waits for a disk is late.
 const SIGNAL_PATIENCE: Duration = Duration::from_secs(5);
@@ -81,20 +86,30 @@ pub struct Death {
     pub last_lines: Vec<String>,
 }
 
+impl Death {
+    /// How it ended, and only its last line: where the cause is known.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        match self.last_lines.last() {
+            Some(line) => format!("{}: {line}", self.ending()),
+            None => self.ending(),
+        }
+    }
+
+    fn ending(&self) -> String {
+        let Self { node, status, .. } = self;
+        match (status.code(), status.signal()) {
+            (Some(code), _) => format!("{node} exited by itself with status {code}"),
+            (None, Some(signal)) => format!("{node} was ended by signal {signal}, which was not ours"),
+            (None, None) => format!("{node} ended by itself ({status})"),
+        }
+    }
+}
+
 impl std::fmt::Display for Death {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            node,
-            status,
-            last_lines,
-            ..
-        } = self;
-        match (status.code(), status.signal()) {
-            (Some(code), _) => write!(f, "{node} exited by itself with status {code}")?,
-            (None, Some(signal)) => write!(f, "{node} was ended by signal {signal}, which was not ours")?,
-            (None, None) => write!(f, "{node} ended by itself ({status})")?,
-        }
-        match last_lines.as_slice() {
+        f.write_str(&self.ending())?;
+        match self.last_lines.as_slice() {
             [] => f.write_str("; it wrote nothing"),
             lines => write!(f, "; its last lines: {}", lines.join(" | ")),
         }
@@ -152,7 +167,12 @@ pub struct LogFiles {
 #[derive(Debug)]
 enum State {
     Down,
-    Up { child: Child, paused: bool },
+    Up {
+        child: Child,
+        paused: bool,
+        /// Whether it was asked to end.
+        leaving: bool,
+    },
     Died(Death),
 }
 
@@ -163,6 +183,8 @@ pub struct NodeProcess {
     command: Command,
     logs: LogFiles,
     clock: Option<ClockControl>,
+    disk: Option<Disk>,
+    gate: Gate,
     state: State,
 }
 
@@ -196,6 +218,8 @@ impl NodeProcess {
             command,
             logs,
             clock: None,
+            disk: None,
+            gate: Gate::default(),
             state: State::Down,
         })
     }
@@ -211,6 +235,19 @@ impl NodeProcess {
     #[must_use]
     pub fn clock(&self) -> Option<&ClockControl> {
         self.clock.as_ref()
+    }
+
+    /// The same, and its data folder is on this disk.
+    #[must_use]
+    pub fn with_disk(mut self, disk: Option<Disk>) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// The disk that its data folder is on, if it is one that can fail.
+    #[must_use]
+    pub fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
     }
 
     /// The node.
@@ -233,7 +270,13 @@ impl NodeProcess {
             .spawn()
             .map_err(|source| self.io("starting", source))?;
         let pid = child.id();
-        self.state = State::Up { child, paused: false };
+        // One that throttled the last process never touches the next.
+        self.gate = Gate::default();
+        self.state = State::Up {
+            child,
+            paused: false,
+            leaving: false,
+        };
         Ok(pid)
     }
 
@@ -244,10 +287,27 @@ impl NodeProcess {
     /// If it does not run, had died by itself before, or cannot be waited for.
     pub fn kill(&mut self) -> Result<Killed, ProcessError> {
         self.signal(Signal::SIGKILL)?;
-        let State::Up { child, .. } = &mut self.state else {
+        self.wait_for_kill()
+    }
+
+    /// The same, and its disk, if it has one that can fail, has no power from that moment on: a sync that is under way,
+    /// for which even a killed process waits, is in vain.
+    ///
+    /// # Errors
+    /// As [`kill`](Self::kill).
+    pub fn cut_power(&mut self) -> Result<Killed, ProcessError> {
+        self.signal(Signal::SIGKILL)?;
+        if let Some(disk) = &self.disk {
+            disk.go_dark();
+        }
+        self.wait_for_kill()
+    }
+
+    fn wait_for_kill(&mut self) -> Result<Killed, ProcessError> {
+        let State::Up { child, leaving, .. } = &mut self.state else {
             unreachable!("signal checks that it runs")
         };
-        let pid = child.id();
+        let (pid, leaving) = (child.id(), *leaving);
         let status = child
             .wait()
             .map_err(|source| self.io("waiting for the end", source))?;
@@ -256,7 +316,34 @@ impl NodeProcess {
             return Ok(Killed { pid, status });
         }
         // It was faster than the signal.
+        if leaving && left_as_asked(status) {
+            self.state = State::Down;
+            return Err(ProcessError::NotRunning(self.node));
+        }
         Err(self.record_death(pid, status))
+    }
+
+    /// Asks it to end, by SIGTERM to its process group, and returns its process id. Once it has ended, by that signal
+    /// or with status 0, it is down; any other end is a death all the same.
+    ///
+    /// # Errors
+    /// If it does not run, or has died by itself.
+    pub fn ask_to_end(&mut self) -> Result<u32, ProcessError> {
+        let pid = self.pid()?;
+        self.signal(Signal::SIGTERM)?;
+        if let State::Up { leaving, .. } = &mut self.state {
+            *leaving = true;
+        }
+        Ok(pid)
+    }
+
+    /// Stops and continues it in turns from now on, so that it gets a fifth of the time.
+    ///
+    /// # Errors
+    /// If it does not run, has died by itself, or there can be no thread that does it.
+    pub fn throttle(&mut self) -> Result<Throttle, ProcessError> {
+        let pid = self.pid()?;
+        Throttle::start(pid, self.gate.clone()).map_err(|source| self.io("throttling", source))
     }
 
     /// Stops it by SIGSTOP, and waits until all of its threads are stopped. Pausing a paused process is legal.
@@ -264,6 +351,9 @@ impl NodeProcess {
     /// # Errors
     /// If it does not run, has died by itself, or does not stop in time; in the last case it counts as paused.
     pub fn pause(&mut self) -> Result<ThreadStates, ProcessError> {
+        self.pid()?;
+        // Nobody else may continue it.
+        *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.signal(Signal::SIGSTOP)?;
         // From here on it must be resumed, however long its threads take to stop.
         self.set_paused(true);
@@ -275,17 +365,27 @@ impl NodeProcess {
     /// # Errors
     /// If it does not run, has died by itself, or does not continue in time.
     pub fn resume(&mut self) -> Result<ThreadStates, ProcessError> {
+        let gate = self.gate.clone();
+        // Nobody else may stop it again until it was seen to run.
+        let mut held = gate.lock().unwrap_or_else(PoisonError::into_inner);
         self.signal(Signal::SIGCONT)?;
         let states = self.wait_for_threads("resumed", |states| states.stopped == 0)?;
+        *held = false;
         self.set_paused(false);
         Ok(states)
     }
 
-    /// How many of its threads are stopped, just now.
+    /// How many of its threads are stopped, just now; where it is throttled, in its part of the time.
     ///
     /// # Errors
     /// If it does not run, or has died by itself.
     pub fn thread_states(&mut self) -> Result<ThreadStates, ProcessError> {
+        let gate = self.gate.clone();
+        let _held = gate.lock().unwrap_or_else(PoisonError::into_inner);
+        self.count_threads()
+    }
+
+    fn count_threads(&mut self) -> Result<ThreadStates, ProcessError> {
         let pid = self.pid()?;
         threads::read(pid).map_err(|source| self.io("reading the threads", source))
     }
@@ -298,8 +398,12 @@ impl NodeProcess {
         self.reap_if_dead()?;
         Ok(match &self.state {
             State::Down => NodeState::Down,
-            State::Up { child, paused: false } => NodeState::Running { pid: child.id() },
-            State::Up { child, paused: true } => NodeState::Paused { pid: child.id() },
+            State::Up {
+                child, paused: false, ..
+            } => NodeState::Running { pid: child.id() },
+            State::Up {
+                child, paused: true, ..
+            } => NodeState::Paused { pid: child.id() },
             State::Died(death) => NodeState::Died(death.clone()),
         })
     }
@@ -333,7 +437,7 @@ impl NodeProcess {
     ) -> Result<ThreadStates, ProcessError> {
         let deadline = Instant::now() + SIGNAL_PATIENCE;
         loop {
-            let states = self.thread_states()?;
+            let states = self.count_threads()?;
             if done(states) {
                 return Ok(states);
             }
@@ -354,12 +458,16 @@ impl NodeProcess {
     }
 
     fn reap_if_dead(&mut self) -> Result<(), ProcessError> {
-        let State::Up { child, .. } = &mut self.state else {
+        let State::Up { child, leaving, .. } = &mut self.state else {
             return Ok(());
         };
-        let pid = child.id();
+        let (pid, leaving) = (child.id(), *leaving);
         match child.try_wait() {
             Ok(None) => Ok(()),
+            Ok(Some(status)) if leaving && left_as_asked(status) => {
+                self.state = State::Down;
+                Ok(())
+            }
             Ok(Some(status)) => {
                 self.record_death(pid, status);
                 Ok(())
@@ -397,6 +505,11 @@ impl Drop for NodeProcess {
         // Not running is the usual case, and nobody is left to be told of another.
         let _ = self.kill();
     }
+}
+
+/// Whether this is how a process ends that was asked to.
+fn left_as_asked(status: ExitStatus) -> bool {
+    status.success() || status.signal() == Some(Signal::SIGTERM as i32)
 }
 
 fn open_log(path: &Path) -> io::Result<File> {

@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{ClockControl, Death, Killed, NodeProcess, NodeState, ProcessError, ThreadStates};
+use super::{ClockControl, Death, Killed, NodeProcess, NodeState, ProcessError, ThreadStates, Throttle};
+use crate::disk::Disk;
 use crate::node::Node;
 
 /// What a fault needs of the nodes' processes. Calls block for as long as the effect takes, a few milliseconds.
@@ -24,6 +25,21 @@ pub trait Nodes: Sync {
     /// # Errors
     /// See [`NodeProcess::kill`].
     fn kill(&self, node: Node) -> Result<Killed, ProcessError>;
+    /// Kills it and cuts the power of its disk, and waits until it is dead.
+    ///
+    /// # Errors
+    /// See [`NodeProcess::cut_power`].
+    fn cut_power(&self, node: Node) -> Result<Killed, ProcessError>;
+    /// Asks it to end.
+    ///
+    /// # Errors
+    /// See [`NodeProcess::ask_to_end`].
+    fn ask_to_end(&self, node: Node) -> Result<u32, ProcessError>;
+    /// Gives it a fifth of the time.
+    ///
+    /// # Errors
+    /// See [`NodeProcess::throttle`].
+    fn throttle(&self, node: Node) -> Result<Throttle, ProcessError>;
     /// Stops all its threads.
     ///
     /// # Errors
@@ -41,6 +57,8 @@ pub trait Nodes: Sync {
     fn thread_states(&self, node: Node) -> Result<ThreadStates, ProcessError>;
     /// How to bend its clock, if that is possible.
     fn clock(&self, node: Node) -> Option<ClockControl>;
+    /// The disk that its data folder is on, if it is one that can fail.
+    fn disk(&self, node: Node) -> Option<Disk>;
 }
 
 /// The processes of the nodes `n1` and up.
@@ -129,6 +147,18 @@ impl Nodes for NodeProcesses {
         self.with(node, NodeProcess::kill)
     }
 
+    fn cut_power(&self, node: Node) -> Result<Killed, ProcessError> {
+        self.with(node, NodeProcess::cut_power)
+    }
+
+    fn ask_to_end(&self, node: Node) -> Result<u32, ProcessError> {
+        self.with(node, NodeProcess::ask_to_end)
+    }
+
+    fn throttle(&self, node: Node) -> Result<Throttle, ProcessError> {
+        self.with(node, NodeProcess::throttle)
+    }
+
     fn pause(&self, node: Node) -> Result<ThreadStates, ProcessError> {
         self.with(node, NodeProcess::pause)
     }
@@ -143,6 +173,11 @@ impl Nodes for NodeProcesses {
 
     fn clock(&self, node: Node) -> Option<ClockControl> {
         self.with(node, |process| Ok(process.clock().cloned()))
+            .ok()
+            .flatten()
+    }
+    fn disk(&self, node: Node) -> Option<Disk> {
+        self.with(node, |process| Ok(process.disk().cloned()))
             .ok()
             .flatten()
     }

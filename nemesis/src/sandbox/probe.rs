@@ -11,8 +11,7 @@ use nix::unistd::pipe2;
 use super::diagnosis::{self, Report};
 use super::world::{self, Created};
 use super::{SandboxError, failure, signals};
-use crate::facility::Facility;
-use crate::firewall::FirewallError;
+use crate::facility::{Facility, Lack};
 
 /// What this host allows to this user.
 #[derive(Debug)]
@@ -22,13 +21,13 @@ pub struct Probe {
     /// Whether there can be a world.
     pub world: Result<(), SandboxError>,
     /// What else does not work in it, and why. Nothing is tried where there is no world.
-    pub lacking: Vec<(Facility, FirewallError)>,
+    pub lacking: Vec<(Facility, Lack)>,
 }
 
 impl Probe {
     /// Why `facility` cannot be used here, if it cannot.
     #[must_use]
-    pub fn lacks(&self, facility: Facility) -> Option<&FirewallError> {
+    pub fn lacks(&self, facility: Facility) -> Option<&Lack> {
         let mut lacking = self.lacking.iter();
         lacking.find_map(|(lacking, error)| (*lacking == facility).then_some(error))
     }
@@ -79,8 +78,8 @@ pub fn probe() -> Result<Probe, SandboxError> {
 }
 
 /// Reads back a line of the world's: the facility's number and what went wrong.
-fn lacking(line: &str) -> Option<(Facility, FirewallError)> {
+fn lacking(line: &str) -> Option<(Facility, Lack)> {
     let (index, complaint) = line.split_once(' ')?;
     let facility = *Facility::ALL.get(index.parse::<usize>().ok()?)?;
-    Some((facility, facility.lacking(complaint.to_owned())))
+    Some((facility, facility.lack(complaint.to_owned())))
 }

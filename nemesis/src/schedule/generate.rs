@@ -92,7 +92,7 @@ impl Schedule {
         }
         events.sort_by_key(|fault| (fault.start_ms, fault.variant.kind()));
         leave_someone_to_pause(&mut events, count);
-        leave_someone_with_a_clock(&mut events, count);
+        leave_someone_alive(&mut events, count);
         let mut schedule = Self { events };
         schedule.number();
         Ok(schedule)
@@ -133,45 +133,45 @@ fn leave_someone_to_pause(events: &mut Vec<ScheduledFault>, count: usize) {
 /// How much later than scheduled a fault may come, in milliseconds: one that is observed meanwhile takes that long.
 const LATE_MS: u64 = 250;
 
-/// A clock can be bent, and be seen to be, only in a process that runs. Where kills and pauses would leave none for a
-/// fault of clocks, the greatest of them takes fewer nodes, or, in a cluster too small for that, is dropped.
-fn leave_someone_with_a_clock(events: &mut Vec<ScheduledFault>, count: usize) {
-    let starts: Vec<u64> = events
-        .iter()
-        .filter(|fault| fault.variant.kind().strikes_clocks())
-        .map(|fault| fault.start_ms)
-        .collect();
-    for start_ms in starts {
+/// A clock can be bent, and be seen to be, only in a process that runs; and only such a process can be slowed down or
+/// asked to end. Where other faults would leave none when such a fault starts, the greatest of them takes fewer nodes,
+/// or, in a cluster too small for that, is dropped; those of later kinds before those of the first ones.
+fn leave_someone_alive(events: &mut Vec<ScheduledFault>, count: usize) {
+    let id = |fault: &ScheduledFault| (fault.variant.kind(), fault.start_ms);
+    let stops_anew =
+        |fault: &ScheduledFault| fault.variant.stops().is_some() && !fault.variant.kind().is_of_old();
+    // Kills and pauses by themselves are seen to above.
+    let all = events.iter().any(stops_anew);
+    let needs =
+        |kind: FaultKind| kind.strikes_clocks() || kind.needs_a_process() && (all || !kind.is_of_old());
+    let needy: Vec<_> = events.iter().map(id).filter(|(kind, _)| needs(*kind)).collect();
+    for needy in needy {
         loop {
             let stops = |fault: &ScheduledFault| {
                 let in_force = fault.start_ms.saturating_sub(LATE_MS)..fault.stop_ms + LATE_MS;
-                let set = stopped_set(&fault.variant)?;
-                in_force.contains(&start_ms).then(|| set.size(count))
+                let set = fault.variant.stops().filter(|_| id(fault) != needy)?;
+                in_force.contains(&needy.1).then(|| set.size(count))
             };
             let sizes: Vec<Option<usize>> = events.iter().map(stops).collect();
-            if sizes.iter().flatten().sum::<usize>() < count {
+            if sizes.iter().flatten().sum::<usize>() < count || !events.iter().any(|fault| id(fault) == needy)
+            {
                 break;
             }
             let greatest = (0..events.len())
                 .filter(|index| sizes[*index].is_some())
-                .max_by_key(|index| sizes[*index])
+                .max_by_key(|index| (!events[*index].variant.kind().is_of_old(), sizes[*index]))
                 .expect("a sum that is not 0 has a greatest part");
             let smaller = [NodeSet::Majority, NodeSet::One]
                 .into_iter()
                 .find(|set| Some(set.size(count)) < sizes[greatest]);
-            match (&mut events[greatest].variant, smaller) {
-                (FaultVariant::Kill(set) | FaultVariant::Pause(set), Some(smaller)) => *set = smaller,
-                _ => drop(events.remove(greatest)),
+            match smaller {
+                Some(smaller) => {
+                    let variant = &mut events[greatest].variant;
+                    *variant = variant.with_set(smaller);
+                }
+                None => drop(events.remove(greatest)),
             }
         }
-    }
-}
-
-/// Whose processes it stops, if any.
-fn stopped_set(variant: &FaultVariant) -> Option<NodeSet> {
-    match variant {
-        FaultVariant::Kill(set) | FaultVariant::Pause(set) => Some(*set),
-        _ => None,
     }
 }
 
@@ -412,6 +412,13 @@ mod tests {
         ));
     }
 
+    /// Whether faults of this kind stop processes, so that they give way to others where too few would be left.
+    fn schedule_stops(kind: FaultKind, count: usize) -> bool {
+        kind.variants(count)
+            .iter()
+            .any(|variant| variant.stops().is_some())
+    }
+
     proptest! {
         #[test]
         fn schedules_are_quiet_at_both_ends_and_never_overlap_in_kind(
@@ -422,7 +429,8 @@ mod tests {
                 Schedule::generate(seed, &FaultKind::ALL, time_limit_ms, &intervals, count).unwrap();
             prop_assert_eq!(schedule.validate(count), Ok(()));
             for kind in FaultKind::ALL {
-                let may_be_dropped = count == 2 && matches!(kind, FaultKind::Kill | FaultKind::Pause);
+                let may_be_dropped = count == 2 && matches!(kind, FaultKind::Kill | FaultKind::Pause)
+                    || !kind.is_of_old() && schedule_stops(kind, count);
                 prop_assert!(may_be_dropped || schedule.events.iter().any(|fault| fault.variant.kind() == kind));
             }
             for (index, fault) in schedule.events.iter().enumerate() {
@@ -465,12 +473,34 @@ mod tests {
                     .events
                     .iter()
                     .filter(|fault| (fault.start_ms..fault.stop_ms).contains(&clock.start_ms))
-                    .filter_map(|fault| stopped_set(&fault.variant))
+                    .filter_map(|fault| fault.variant.stops())
                     .map(|set| set.size(count))
                     .sum();
                 prop_assert!(stopped < count);
             }
             prop_assert!(seen > 10);
+        }
+
+        #[test]
+        fn some_process_runs_when_a_later_kind_needs_one(seed: u64, count in 1..6_usize) {
+            let intervals = Intervals::for_time_limit(60_000);
+            let schedule = Schedule::generate(seed, &FaultKind::ALL[1..], 60_000, &intervals, count);
+            let Ok(Schedule { events }) = schedule else { return Ok(()) };
+            for (index, needy) in events.iter().enumerate() {
+                if !needy.variant.kind().needs_a_process() {
+                    continue;
+                }
+                let stopped: usize = events
+                    .iter()
+                    .enumerate()
+                    .filter(|(other, fault)| {
+                        *other != index && (fault.start_ms..fault.stop_ms).contains(&needy.start_ms)
+                    })
+                    .filter_map(|(_, fault)| fault.variant.stops())
+                    .map(|set| set.size(count))
+                    .sum();
+                prop_assert!(stopped < count);
+            }
         }
 
         #[test]

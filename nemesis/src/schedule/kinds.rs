@@ -38,6 +38,24 @@ pub enum FaultKind {
     Corrupt,
     /// Links between nodes carry little in a time.
     Slow,
+    /// Processes are asked to end by SIGTERM, and started again.
+    Terminate,
+    /// Processes are killed again and again, soon after each start.
+    CrashLoop,
+    /// Processes get a fifth of the processor's time.
+    SlowCpu,
+    /// Power fails: processes are killed, and what was not synced is lost.
+    Power,
+    /// The same, and a part of what was not synced is kept.
+    TornWrite,
+    /// Disks are full.
+    DiskFull,
+    /// Disks fail.
+    DiskError,
+    /// Disks take long to sync.
+    SlowDisk,
+    /// Processes are killed, and find a file corrupted.
+    CorruptFile,
 }
 
 /// A name that is no kind of fault.
@@ -51,7 +69,7 @@ fn known() -> String {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 21] = [
         Self::Partition,
         Self::Kill,
         Self::Pause,
@@ -64,6 +82,15 @@ impl FaultKind {
         Self::Duplicate,
         Self::Corrupt,
         Self::Slow,
+        Self::Terminate,
+        Self::CrashLoop,
+        Self::SlowCpu,
+        Self::Power,
+        Self::TornWrite,
+        Self::DiskFull,
+        Self::DiskError,
+        Self::SlowDisk,
+        Self::CorruptFile,
     ];
 
     /// Its name on the command line, in schedules and in reports.
@@ -82,6 +109,15 @@ impl FaultKind {
             Self::Duplicate => "duplicate",
             Self::Corrupt => "corrupt",
             Self::Slow => "slow",
+            Self::Terminate => "terminate",
+            Self::CrashLoop => "crash-loop",
+            Self::SlowCpu => "slow-cpu",
+            Self::Power => "power",
+            Self::TornWrite => "torn-write",
+            Self::DiskFull => "disk-full",
+            Self::DiskError => "disk-error",
+            Self::SlowDisk => "slow-disk",
+            Self::CorruptFile => "corrupt-file",
         }
     }
 
@@ -94,12 +130,21 @@ impl FaultKind {
             Self::Loss => 3,
             Self::Drift => 4,
             Self::Clock => 5,
+            Self::Terminate => 16,
+            Self::CrashLoop => 17,
+            Self::SlowCpu => 18,
+            Self::Power => 19,
             Self::Cut => 20,
             Self::Delay => 21,
             Self::Reorder => 22,
             Self::Duplicate => 23,
             Self::Corrupt => 24,
             Self::Slow => 25,
+            Self::TornWrite => 26,
+            Self::DiskFull => 27,
+            Self::DiskError => 28,
+            Self::SlowDisk => 29,
+            Self::CorruptFile => 30,
         }
     }
 
@@ -125,6 +170,23 @@ impl FaultKind {
             Self::Duplicate => "one in four packets between nodes comes twice",
             Self::Corrupt => "a bit is flipped in one in ten packets between nodes, which checksums find",
             Self::Slow => "nodes send no more than 1 Mbit/s to other nodes",
+            Self::Terminate => {
+                "processes are asked to end by SIGTERM, killed if they do not, and started again"
+            }
+            Self::CrashLoop => "processes are killed by SIGKILL again and again, soon after each start",
+            Self::Power => {
+                "power fails: processes are killed by SIGKILL, and what they had not synced is gone"
+            }
+            Self::TornWrite => "power fails, and what was not synced is kept in part, cut at any byte",
+            Self::DiskFull => "disks are full: what would let a file grow fails with ENOSPC",
+            Self::DiskError => "disks fail: reads, writes and syncs fail with EIO",
+            Self::SlowDisk => "disks take a tenth of a second longer for each sync",
+            Self::CorruptFile => {
+                "a process is killed, and finds its log corrupted: it must notice, and not go on"
+            }
+            Self::SlowCpu => {
+                "processes get a fifth of the time: they are stopped and continued, several times a second"
+            }
         }
     }
 
@@ -151,6 +213,16 @@ impl FaultKind {
         matches!(self, Self::Partition | Self::Cut)
     }
 
+    /// Whether it is one of the first kinds: their faults are never dropped or made smaller for a later kind's sake.
+    pub(super) fn is_of_old(self) -> bool {
+        self.stream() < 6
+    }
+
+    /// Whether it needs a process that runs when it starts.
+    pub(super) fn needs_a_process(self) -> bool {
+        !self.strikes_the_network() && self != Self::SlowDisk
+    }
+
     /// Whether it bends the clocks of nodes.
     #[must_use]
     pub fn strikes_clocks(self) -> bool {
@@ -167,6 +239,9 @@ impl FaultKind {
             Self::Delay | Self::Reorder | Self::Duplicate | Self::Corrupt => &[Facility::Queues],
             Self::Slow => &[Facility::Rates],
             Self::Kill | Self::Pause | Self::Drift | Self::Clock => &[],
+            Self::Terminate | Self::CrashLoop | Self::SlowCpu => &[],
+            Self::Power | Self::TornWrite => &[Facility::Disks],
+            Self::DiskFull | Self::DiskError | Self::SlowDisk | Self::CorruptFile => &[Facility::Disks],
         }
     }
 
@@ -200,6 +275,16 @@ impl FaultKind {
             Self::Duplicate => LinksVariant::ALL.map(FaultVariant::Duplicate).into(),
             Self::Corrupt => LinksVariant::ALL.map(FaultVariant::Corrupt).into(),
             Self::Slow => LinksVariant::ALL.map(FaultVariant::Slow).into(),
+            Self::Terminate => sets.map(FaultVariant::Terminate).collect(),
+            Self::CrashLoop => few(count).map(FaultVariant::CrashLoop).collect(),
+            Self::SlowCpu => few(count).map(FaultVariant::SlowCpu).collect(),
+            Self::Power => sets.map(FaultVariant::Power).collect(),
+            Self::TornWrite => sets.map(FaultVariant::TornWrite).collect(),
+            Self::DiskFull => some(count).map(FaultVariant::DiskFull).collect(),
+            Self::DiskError => some(count).map(FaultVariant::DiskError).collect(),
+            Self::SlowDisk => sets.map(FaultVariant::SlowDisk).collect(),
+            Self::CorruptFile if count > 0 => FileCorruption::ALL.map(FaultVariant::CorruptFile).into(),
+            Self::CorruptFile => Vec::new(),
         }
     }
 }
@@ -249,6 +334,36 @@ pub enum FaultVariant {
     Corrupt(LinksVariant),
     /// Let links carry little.
     Slow(LinksVariant),
+    /// Ask these nodes to end.
+    Terminate(NodeSet),
+    /// Kill these nodes soon after each start.
+    CrashLoop(NodeSet),
+    /// Give these nodes little time.
+    SlowCpu(NodeSet),
+    /// Let power fail at these nodes.
+    Power(NodeSet),
+    /// The same, and tear what they wrote last.
+    TornWrite(NodeSet),
+    /// Let the disks of these nodes be full.
+    DiskFull(NodeSet),
+    /// Let the disks of these nodes fail.
+    DiskError(NodeSet),
+    /// Let the disks of these nodes take long.
+    SlowDisk(NodeSet),
+    /// Corrupt a file.
+    CorruptFile(FileCorruption),
+}
+
+/// The sets of nodes for what stops a process, and leaves a majority.
+fn some(count: usize) -> impl Iterator<Item = NodeSet> {
+    let sets = [NodeSet::One, NodeSet::Minority, NodeSet::Primaries];
+    sets.into_iter().filter(move |set| set.exists(count))
+}
+
+/// The sets of nodes for what hardly happens to many at once, or would leave nobody to serve.
+fn few(count: usize) -> impl Iterator<Item = NodeSet> {
+    let sets = [NodeSet::One, NodeSet::Primaries];
+    sets.into_iter().filter(move |set| set.exists(count))
 }
 
 impl FaultVariant {
@@ -268,6 +383,15 @@ impl FaultVariant {
             Self::Duplicate(_) => FaultKind::Duplicate,
             Self::Corrupt(_) => FaultKind::Corrupt,
             Self::Slow(_) => FaultKind::Slow,
+            Self::Terminate(_) => FaultKind::Terminate,
+            Self::CrashLoop(_) => FaultKind::CrashLoop,
+            Self::SlowCpu(_) => FaultKind::SlowCpu,
+            Self::Power(_) => FaultKind::Power,
+            Self::TornWrite(_) => FaultKind::TornWrite,
+            Self::DiskFull(_) => FaultKind::DiskFull,
+            Self::DiskError(_) => FaultKind::DiskError,
+            Self::SlowDisk(_) => FaultKind::SlowDisk,
+            Self::CorruptFile(_) => FaultKind::CorruptFile,
         }
     }
 
@@ -286,6 +410,10 @@ impl FaultVariant {
             | Self::Duplicate(variant)
             | Self::Corrupt(variant)
             | Self::Slow(variant) => variant.name(),
+            Self::Terminate(nodes) | Self::CrashLoop(nodes) | Self::SlowCpu(nodes) => nodes.name(),
+            Self::Power(nodes) | Self::TornWrite(nodes) | Self::SlowDisk(nodes) => nodes.name(),
+            Self::DiskFull(nodes) | Self::DiskError(nodes) => nodes.name(),
+            Self::CorruptFile(variant) => variant.name(),
         }
     }
 
@@ -317,6 +445,45 @@ impl FaultVariant {
             Self::Delay(_) | Self::Reorder(_) | Self::Duplicate(_) | Self::Corrupt(_) | Self::Slow(_) => {
                 self.aims_at_leader()
             }
+            Self::Terminate(_) | Self::CrashLoop(_) | Self::SlowCpu(_) => true,
+            Self::Power(_) | Self::TornWrite(_) | Self::SlowDisk(_) => true,
+            Self::DiskFull(_) | Self::DiskError(_) | Self::CorruptFile(_) => true,
+        }
+    }
+
+    /// Whose processes it stops or ends, for all of its time or a part, if it does.
+    #[must_use]
+    pub fn stops(self) -> Option<NodeSet> {
+        match self {
+            Self::Kill(set) | Self::Pause(set) | Self::Terminate(set) | Self::CrashLoop(set) => Some(set),
+            Self::Power(set) | Self::TornWrite(set) => Some(set),
+            Self::DiskFull(set) | Self::DiskError(set) => Some(set),
+            Self::CorruptFile(_) => Some(NodeSet::One),
+            _ => None,
+        }
+    }
+
+    /// Whether those processes are stopped or dead all the while that it is in force.
+    #[must_use]
+    pub fn stops_all_the_while(self) -> bool {
+        matches!(
+            self,
+            Self::Kill(_) | Self::Pause(_) | Self::Terminate(_) | Self::Power(_) | Self::TornWrite(_)
+        )
+    }
+
+    /// The same fault of fewer nodes, for one that [stops](Self::stops) processes.
+    pub(super) fn with_set(self, fewer: NodeSet) -> Self {
+        match self {
+            Self::Kill(_) => Self::Kill(fewer),
+            Self::Pause(_) => Self::Pause(fewer),
+            Self::Terminate(_) => Self::Terminate(fewer),
+            Self::CrashLoop(_) => Self::CrashLoop(fewer),
+            Self::Power(_) => Self::Power(fewer),
+            Self::TornWrite(_) => Self::TornWrite(fewer),
+            Self::DiskFull(_) => Self::DiskFull(fewer),
+            Self::DiskError(_) => Self::DiskError(fewer),
+            other => other,
         }
     }
 
@@ -326,13 +493,7 @@ impl FaultVariant {
         let named = match kind {
             FaultKind::Kill => Some(Self::Kill(NodeSet::Named)),
             FaultKind::Pause => Some(Self::Pause(NodeSet::Named)),
-            FaultKind::Partition | FaultKind::Loss | FaultKind::Drift | FaultKind::Clock => None,
-            FaultKind::Cut
-            | FaultKind::Delay
-            | FaultKind::Reorder
-            | FaultKind::Duplicate
-            | FaultKind::Corrupt
-            | FaultKind::Slow => None,
+            _ => None,
         };
         // Of a large cluster all of them exist.
         kind.variants(usize::MAX).into_iter().chain(named).collect()
@@ -354,6 +515,15 @@ impl FaultVariant {
                 | Self::Duplicate(LinksVariant::LeaderLinks)
                 | Self::Corrupt(LinksVariant::LeaderLinks)
                 | Self::Slow(LinksVariant::LeaderLinks)
+                | Self::Terminate(NodeSet::Primaries)
+                | Self::CrashLoop(NodeSet::Primaries)
+                | Self::SlowCpu(NodeSet::Primaries)
+                | Self::Power(NodeSet::Primaries)
+                | Self::TornWrite(NodeSet::Primaries)
+                | Self::DiskFull(NodeSet::Primaries)
+                | Self::DiskError(NodeSet::Primaries)
+                | Self::SlowDisk(NodeSet::Primaries)
+                | Self::CorruptFile(FileCorruption::LeaderBitFlip)
         )
     }
 }
@@ -466,6 +636,30 @@ impl ClockVariant {
             Self::OneAhead => "one-ahead",
             Self::LeaderBack => "leader-back",
             Self::OneStrobes => "one-strobes",
+        }
+    }
+}
+
+/// Whose file is corrupted, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileCorruption {
+    /// One bit of the log of whoever leads is flipped.
+    LeaderBitFlip,
+    /// The log of a random node is emptied.
+    OneTruncated,
+}
+
+impl FileCorruption {
+    /// Every variant.
+    pub const ALL: [Self; 2] = [Self::LeaderBitFlip, Self::OneTruncated];
+
+    /// Its name in schedules and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LeaderBitFlip => "leader-bit-flip",
+            Self::OneTruncated => "one-truncated",
         }
     }
 }

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 pub use generate::Intervals;
 pub use kinds::{
-    ClockVariant, DRIFT, DRIFT_PPM, DriftVariant, FaultKind, FaultKindError, FaultVariant, LossVariant,
-    Naming,
+    ClockVariant, DRIFT, DRIFT_PPM, DriftVariant, FaultKind, FaultKindError, FaultVariant, FileCorruption,
+    LossVariant, Naming,
 };
 pub use links::{DelayVariant, LinksVariant};
 pub use moment::{Moment, Moments, NoMoments};

@@ -10,8 +10,19 @@ pub(crate) const SCENARIOS: &str = env!("CARGO_BIN_EXE_nemesis-scenarios");
 /// set: then it is skipped, and says so. A test that silently tests nothing would be worse than none.
 pub(crate) fn possible() -> bool {
     static OBSTACLE: OnceLock<Option<String>> = OnceLock::new();
-    let obstacle = OBSTACLE.get_or_init(|| {
-        let output = run(&["probe"]);
+    is_possible(&OBSTACLE, &["probe"])
+}
+
+/// The same for those that need disks which can fail.
+#[allow(dead_code, reason = "not every test that runs scenarios needs disks")]
+pub(crate) fn possible_with_disks() -> bool {
+    static OBSTACLE: OnceLock<Option<String>> = OnceLock::new();
+    possible() && is_possible(&OBSTACLE, &["probe", "disks"])
+}
+
+fn is_possible(obstacle: &OnceLock<Option<String>>, probe: &[&str]) -> bool {
+    let obstacle = obstacle.get_or_init(|| {
+        let output = run(probe);
         (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).trim().to_owned())
     });
     let Some(reason) = obstacle else { return true };

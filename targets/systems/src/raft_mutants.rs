@@ -13,6 +13,14 @@ const FREQUENT_SNAPSHOTS: &[&str] = &[
 ];
 /// Many elections, held while somebody still lags behind; and many keys, so that a lost write stays lost for a while.
 const SHORT_FAULTS: &[&str] = &["--fault-time=300ms-1s", "--fault-gap=100ms-400ms", "--keys=1000"];
+/// One power failure after the other, among as few servers as can be, so that most of them lose power at once; and many
+/// keys, so that a lost write stays lost for a while.
+const SHORT_POWER_FAILURES: &[&str] = &[
+    "--nodes=3",
+    "--fault-time=300ms-1s",
+    "--fault-gap=100ms-400ms",
+    "--keys=1000",
+];
 /// A follower that was cut off gets the entries that it lacks, and no snapshot instead; and many keys, so that what
 /// it keeps of its own is not overwritten at once.
 const NO_SNAPSHOTS: &[&str] = &["--option=snapshot-threshold-entries=4000000000", "--keys=1000"];
@@ -52,7 +60,7 @@ pub(crate) const MUTANTS: &[MutantInfo] = &[
     processes(Mutant::SnapshotNotRestored, "partition", FREQUENT_SNAPSHOTS),
     processes(Mutant::LocalReadAfterRestart, "kill", &[]),
     simulator(Mutant::LeaseIgnoresDrift, "partition,clock"),
-    simulator(Mutant::AckBeforeSync, "kill"),
+    processes(Mutant::AckBeforeSync, "power,slow-disk", SHORT_POWER_FAILURES),
 ];
 
 #[cfg(test)]
