@@ -10,6 +10,7 @@
 //! | [`run`] | a run from start to verdict |
 //! | [`simulate`] | the bundled protocols under virtual time, seed by seed |
 //! | [`compare`] | systems and read modes side by side, under the same load and faults |
+//! | [`campaign`] | hundreds of runs a night: planned, carried out, merged, and told from the nights before |
 //! | [`mutants`] | the harness against itself: planted bugs must be caught |
 //! | [`program`] | this program as a child of itself |
 //! | [`store`], [`output`] | where runs are kept, and what is said in the terminal |
@@ -17,6 +18,7 @@
 //! The harness talks to nodes by their processes, sockets and files alone. It decides no verdict on a history: the
 //! checker does.
 
+pub mod campaign;
 pub mod catalog;
 pub mod cli;
 pub mod client;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod campaign;
 mod check;
 mod check_calls;
 mod doctor;
@@ -50,6 +51,9 @@ enum Command {
     /// Run systems side by side under the same load and faults, and compare their read modes
     #[command(after_help = COMPARISON)]
     Compare(Box<CompareOptions>),
+    /// Plan many runs, carry them out, and tell what is new
+    #[command(subcommand)]
+    Campaign(campaign::CampaignCommand),
     /// Check histories
     Check(check::CheckArgs),
     /// Draw the page and plots of a stored run again
@@ -122,6 +126,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
     match command {
         Command::Run(args) => run_command(*args),
         Command::Compare(options) => compare::compare(&options).map(ExitCode::from),
+        Command::Campaign(command) => campaign::campaign(&command).map(ExitCode::from),
         Command::Check(args) => check::check(&args).map(ExitCode::from),
         Command::Report(args) => report::report(&args).map(ExitCode::from),
         Command::Simulate(options) => simulate::simulate(&options).map(ExitCode::from),
