@@ -48,7 +48,7 @@ pub struct CampaignFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Thresholds {
-    /// How many of a hundred finished runs may be without a verdict [default: 0].
+    /// How many of a hundred finished runs of systems without a planted bug may be without a verdict [default: 0].
     pub unknown_percent_max: u8,
     /// How many of a hundred units must have been run [default: 100].
     pub finished_percent_min: u8,

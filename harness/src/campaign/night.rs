@@ -109,6 +109,16 @@ impl Night {
         tally
     }
 
+    /// What the units came to into which nothing was planted. A planted bug may well crash its node, or keep the cluster
+    /// from doing enough: what counts of it is whether it is caught.
+    #[must_use]
+    pub fn clean(&self) -> Tally {
+        let mut tally = Tally::default();
+        let clean = self.units().filter(|(unit, _)| unit.mutant.is_none());
+        clean.for_each(|(_, record)| tally.count(record));
+        tally
+    }
+
     /// What the units of each system and planted bug came to, in the plan's order.
     #[must_use]
     pub fn subjects(&self) -> Vec<Subject> {
@@ -150,11 +160,27 @@ impl Night {
                 thresholds.finished_percent_min
             ));
         }
-        if tally.unknown * 100 > tally.finished() * u64::from(thresholds.unknown_percent_max) {
+        // However loose the thresholds: where there is no verdict at all, nothing was tested.
+        let untested = |subject: &&Subject| subject.tally.pass + subject.tally.violation == 0;
+        let untested = self
+            .subjects()
+            .iter()
+            .filter(untested)
+            .map(|subject| {
+                format!(
+                    "nothing is known of {}: none of its {} has a verdict",
+                    subject.name,
+                    plural(subject.tally.units, "unit")
+                )
+            })
+            .collect::<Vec<_>>();
+        doubts.extend(untested);
+        let clean = self.clean();
+        if clean.unknown * 100 > clean.finished() * u64::from(thresholds.unknown_percent_max) {
             doubts.push(format!(
                 "{} of {} without a verdict; at most {} % may be",
-                tally.unknown,
-                plural(tally.finished(), "finished unit"),
+                clean.unknown,
+                plural(clean.finished(), "finished run"),
                 thresholds.unknown_percent_max
             ));
         }
@@ -192,7 +218,7 @@ impl Night {
     pub fn exit(&self) -> Exit {
         if self.violations().next().is_some() {
             Exit::Violation
-        } else if self.tally().harness_error > 0 {
+        } else if self.clean().harness_error > 0 {
             Exit::Host
         } else if self.doubts().is_empty() {
             Exit::Pass
@@ -253,15 +279,39 @@ mod tests {
         assert_eq!(oftener.exit(), Exit::Unknown);
         assert!(oftener.doubts()[0].contains("caught in 1 of 3 runs; it must be at least in 50 %"));
         assert_eq!(night(&clean, &[Some(Pass); 3]).exit(), Exit::Unknown);
+        // What else a planted bug does to its cluster is its own affair, as long as it is caught.
+        let crashing = night(&clean, &[Some(HarnessError), Some(Violation), Some(Unknown)]);
+        assert_eq!(crashing.exit(), Exit::Pass);
+        let crashing = night(&clean, &[Some(HarnessError); 3]);
+        assert_eq!(crashing.exit(), Exit::Unknown);
     }
 
     #[test]
     fn thresholds_loosen_what_is_asked_and_nothing_else() {
         let mut night = night(&[Some(Pass), Some(Unknown), None], &[Some(Violation); 3]);
-        night.plan.header.thresholds.unknown_percent_max = 20;
+        night.plan.header.thresholds.unknown_percent_max = 50;
         night.plan.header.thresholds.finished_percent_min = 80;
         assert_eq!(night.exit(), Exit::Pass, "{:?}", night.doubts());
-        night.plan.header.thresholds.unknown_percent_max = 19;
+        night.plan.header.thresholds.unknown_percent_max = 49;
         assert_eq!(night.exit(), Exit::Unknown);
+    }
+
+    #[test]
+    fn where_nothing_has_a_verdict_nothing_passes_however_loose_the_thresholds() {
+        for (clean, planted) in [
+            ([None; 2], [Some(Violation); 2]),
+            ([Some(Unknown); 2], [Some(Violation); 2]),
+            ([Some(Pass); 2], [None; 2]),
+        ] {
+            let mut night = night(&clean, &planted);
+            night.plan.header.thresholds.unknown_percent_max = 100;
+            night.plan.header.thresholds.finished_percent_min = 0;
+            assert_eq!(night.exit(), Exit::Unknown, "{clean:?} {planted:?}");
+            assert!(
+                night.doubts()[0].contains("nothing is known"),
+                "{:?}",
+                night.doubts()
+            );
+        }
     }
 }

@@ -344,6 +344,17 @@ mod tests {
     }
 
     #[test]
+    fn the_bundled_campaigns_can_be_planned() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../campaigns");
+        for (name, units) in [("smoke", 12..=12), ("nightly", 200..=1_000)] {
+            let file = CampaignFile::read(&folder.join(format!("{name}.toml"))).unwrap();
+            let plan = Plan::make(&file, "2026-01-31", None).unwrap();
+            assert_eq!(plan.header.campaign, name);
+            assert!(units.contains(&plan.units.len()), "{name}: {}", plan.units.len());
+        }
+    }
+
+    #[test]
     fn nights_are_dates() {
         for good in ["2026-01-31", "2026-12-01.2"] {
             assert!(check_night(good).is_ok(), "{good}");
