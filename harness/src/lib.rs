@@ -12,6 +12,7 @@
 //! | [`compare`] | systems and read modes side by side, under the same load and faults |
 //! | [`campaign`] | hundreds of runs a night: planned, carried out, merged, and told from the nights before |
 //! | [`mutants`] | the harness against itself: planted bugs must be caught |
+//! | [`repro`] | a stored run once more, and how often it fails again |
 //! | [`program`] | this program as a child of itself |
 //! | [`store`], [`output`] | where runs are kept, and what is said in the terminal |
 //!
@@ -32,6 +33,7 @@ pub mod names;
 pub mod output;
 pub mod program;
 pub mod record;
+pub mod repro;
 pub mod rerun;
 pub mod run;
 pub mod schedule_file;

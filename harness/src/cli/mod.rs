@@ -21,6 +21,7 @@ use crate::compare::{self, CompareOptions};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::mutants::{self, MutantsOptions};
+use crate::repro::{self, ReproOptions};
 use crate::simulate::{self, SimulateOptions};
 use crate::{config, output, run};
 
@@ -56,6 +57,8 @@ enum Command {
     Campaign(campaign::CampaignCommand),
     /// Check histories
     Check(check::CheckArgs),
+    /// Run a stored run again several times, and see how often it fails
+    Repro(ReproOptions),
     /// Draw the page and plots of a stored run again
     Report(report::ReportArgs),
     /// Run the bundled protocols under virtual time, seed by seed
@@ -128,6 +131,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Compare(options) => compare::compare(&options).map(ExitCode::from),
         Command::Campaign(command) => campaign::campaign(&command).map(ExitCode::from),
         Command::Check(args) => check::check(&args).map(ExitCode::from),
+        Command::Repro(options) => repro::repro(&options).map(ExitCode::from),
         Command::Report(args) => report::report(&args).map(ExitCode::from),
         Command::Simulate(options) => simulate::simulate(&options).map(ExitCode::from),
         Command::Mutants(options) => mutants::mutants(&options).map(ExitCode::from),
