@@ -14,6 +14,7 @@
 //! | [`mutants`] | the harness against itself: planted bugs must be caught |
 //! | [`repro`] | a stored run once more, and how often it fails again |
 //! | [`program`] | this program as a child of itself |
+//! | [`keep`] | which stored runs stay whole, and what is left of the others |
 //! | [`store`], [`output`] | where runs are kept, and what is said in the terminal |
 //!
 //! The harness talks to nodes by their processes, sockets and files alone. It decides no verdict on a history: the
@@ -28,6 +29,7 @@ pub mod config;
 pub mod exit;
 pub mod failure;
 pub mod host;
+pub mod keep;
 pub mod mutants;
 pub mod names;
 pub mod output;

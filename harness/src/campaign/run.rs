@@ -22,6 +22,7 @@ use super::progress::Progress;
 use super::record::{Circumstances, Record};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
+use crate::keep::{self, Keep};
 use crate::output;
 use crate::program::{last_words, this_program};
 use crate::run::interrupt;
@@ -38,6 +39,8 @@ pub struct RunOptions {
     pub jobs: usize,
     /// In place of the plan's budget.
     pub budget: Option<Duration>,
+    /// Which runs stay whole.
+    pub keep: Keep,
 }
 
 /// Carries out what is not finished of a plan. Returns the exit code of the signal that ended it, if one did.
@@ -59,6 +62,7 @@ struct Campaign<'a> {
     folder: &'a CampaignFolder,
     plan: &'a Plan,
     jobs: usize,
+    keep: Keep,
     /// What may be spent yet.
     budget: Option<Duration>,
     begun: Instant,
@@ -109,6 +113,7 @@ impl<'a> Campaign<'a> {
             folder,
             plan,
             jobs,
+            keep: options.keep,
             budget,
             begun: Instant::now(),
             progress: Progress::start(places.len(), places.len() - queue.len()),
@@ -286,6 +291,8 @@ impl<'a> Campaign<'a> {
             }
         };
         self.folder.keep(unit, &record)?;
+        // Only what is recorded may shrink, and before that the run is what would be taken in.
+        keep::collect(&self.folder.runs(), self.keep)?;
         self.estimate.finished(unit, ended.wall);
         self.progress.finished(&record, unit, Some(ended.wall));
         Ok(true)

@@ -17,6 +17,7 @@ use crate::campaign::plan::Plan;
 use crate::campaign::run::{self, RunOptions};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
+use crate::keep::Keep;
 use crate::output;
 use crate::store::RunFolder;
 use crate::units::Span;
@@ -89,6 +90,9 @@ pub(super) struct RunArgs {
     /// How long all runs may take together, in place of the plan's budget
     #[arg(long, value_name = "TIME")]
     budget: Option<Span>,
+    /// Which runs stay whole: failures, all, or the newest N that passed as well; the others shrink, as by `gc`
+    #[arg(long, value_name = "failures|all|N", default_value = "all")]
+    keep: Keep,
 }
 
 fn run(args: &RunArgs) -> Result<Exit> {
@@ -108,6 +112,7 @@ fn run(args: &RunArgs) -> Result<Exit> {
         partition,
         jobs: args.jobs.get(),
         budget: args.budget.map(|budget| budget.0),
+        keep: args.keep,
     };
     let interrupted = run::run(&folder, &plan, &options)?;
     let night = Night::of_folder(&folder)?.part(partition);

@@ -4,6 +4,7 @@ mod campaign;
 mod check;
 mod check_calls;
 mod doctor;
+mod gc;
 mod list;
 mod options;
 mod report;
@@ -61,6 +62,8 @@ enum Command {
     Repro(ReproOptions),
     /// Draw the page and plots of a stored run again
     Report(report::ReportArgs),
+    /// Make stored runs that passed smaller
+    Gc(gc::GcArgs),
     /// Run the bundled protocols under virtual time, seed by seed
     Simulate(SimulateOptions),
     /// Run a system's planted bugs, and see whether each is caught
@@ -133,6 +136,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Check(args) => check::check(&args).map(ExitCode::from),
         Command::Repro(options) => repro::repro(&options).map(ExitCode::from),
         Command::Report(args) => report::report(&args).map(ExitCode::from),
+        Command::Gc(args) => gc::gc(&args).map(ExitCode::from),
         Command::Simulate(options) => simulate::simulate(&options).map(ExitCode::from),
         Command::Mutants(options) => mutants::mutants(&options).map(ExitCode::from),
         Command::Doctor(args) => doctor::doctor(&args).map(ExitCode::from),
