@@ -1,5 +1,7 @@
 //! All that is told of a night, in whatever form.
 
+use std::path::{Path, PathBuf};
+
 use serde::Serialize;
 use splitbrain_reports::results::RunVerdict;
 
@@ -27,6 +29,8 @@ pub enum FailOn {
 pub struct Findings {
     /// The night.
     pub night: Night,
+    /// The night's folder, where it is known: the runs' folders are told from it.
+    pub folder: Option<PathBuf>,
     /// What was seen of each failure, where other nights are known.
     pub sightings: Option<Vec<Sighting>>,
     /// Violations of clean systems that the baseline does not know; none where there is no baseline.
@@ -62,11 +66,12 @@ struct ToldUnit<'a> {
 }
 
 impl Findings {
-    /// Of a night alone.
+    /// Of a night alone, and its folder where it is known.
     #[must_use]
-    pub fn of_night(night: Night) -> Self {
+    pub fn of_night(night: Night, folder: Option<&Path>) -> Self {
         Self {
             night,
+            folder: folder.map(Path::to_owned),
             sightings: None,
             new: None,
         }
@@ -119,6 +124,7 @@ impl Findings {
         Ok(Self {
             new: Some(new),
             sightings: Some(sightings),
+            folder: None,
             night,
         })
     }
@@ -288,7 +294,7 @@ mod tests {
         };
         assert!(refused(Some("2026-01-13"), None).contains("unknown night"));
         assert!(refused(None, Some("2026-01-31")).contains("is not before"));
-        let alone = Findings::of_night(nights[0].clone());
+        let alone = Findings::of_night(nights[0].clone(), None);
         assert!(
             alone
                 .exit(FailOn::New)

@@ -128,7 +128,7 @@ impl<'a> Campaign<'a> {
         let interrupts = interrupt::listen();
         let interrupts =
             interrupts.map_err(|error| Failure::host(format!("listening for signals: {error}")))?;
-        let mut not_run = 0;
+        let (mut over_budget, mut of_others) = (0, 0);
         // What fails stops new units; those that are running come to their end, and what they find is kept.
         let mut failure = None;
         loop {
@@ -137,12 +137,12 @@ impl<'a> Campaign<'a> {
                     break;
                 };
                 if !self.affords(place) {
-                    not_run += 1;
+                    over_budget += 1;
                     continue;
                 }
                 match self.begin(place, &interrupts) {
                     Ok(true) => {}
-                    Ok(false) => not_run += 1,
+                    Ok(false) => of_others += 1,
                     Err(failed) => failure = Some(failed),
                 }
             }
@@ -151,19 +151,23 @@ impl<'a> Campaign<'a> {
                 break;
             };
             let ended = ended.map_err(|error| Failure::host(format!("watching a run: {error}")));
-            match ended.and_then(|ended| self.keep(ended)) {
-                Ok(true) => {}
-                Ok(false) => not_run += 1,
-                Err(failed) => failure = failure.or(Some(failed)),
+            if let Err(failed) = ended.and_then(|ended| self.keep(ended)) {
+                failure = failure.or(Some(failed));
             }
         }
         if let Some(failure) = failure {
             return Err(failure);
         }
-        if not_run > 0 && interrupts.borrow().is_none() {
+        if over_budget > 0 {
+            let units = output::plural(over_budget, "unit");
             output::note(&format!(
-                "{} not run: the budget is spent, or another process runs them",
-                output::plural(not_run as u64, "unit")
+                "{units} not run: what is left of the budget is not enough"
+            ));
+        }
+        if of_others > 0 {
+            let units = output::plural(of_others, "unit");
+            output::note(&format!(
+                "{units} left to the other process that was running them"
             ));
         }
         let interrupted = *interrupts.borrow();
@@ -254,7 +258,7 @@ impl<'a> Campaign<'a> {
     }
 
     /// Keeps what a child found. Not if it was cut short, unless it found a violation: that is one however short the run.
-    fn keep(&mut self, ended: Ended) -> Result<bool> {
+    fn keep(&mut self, ended: Ended) -> Result<()> {
         self.since.remove(&ended.place);
         let unit = &self.plan.units[ended.place];
         let output = ended
@@ -265,7 +269,7 @@ impl<'a> Campaign<'a> {
         if ended.was_cut_short && verdict != Some(RunVerdict::Violation) {
             // So that nobody takes it for a run that came to its end. That there was none yet is no trouble.
             let _ = fs::remove_file(self.folder.store(unit).join("latest"));
-            return Ok(false);
+            return Ok(());
         }
         if verdict.is_none_or(|verdict| verdict == RunVerdict::HarnessError) {
             // Where the disk is full, that is what failed, not the unit.
@@ -295,7 +299,7 @@ impl<'a> Campaign<'a> {
         keep::collect(&self.folder.runs(), self.keep)?;
         self.estimate.finished(unit, ended.wall);
         self.progress.finished(&record, unit, Some(ended.wall));
-        Ok(true)
+        Ok(())
     }
 
     /// The folder that a unit's newest run left, from the campaign's.

@@ -117,7 +117,10 @@ fn run(args: &RunArgs) -> Result<Exit> {
     let interrupted = run::run(&folder, &plan, &options)?;
     let night = Night::of_folder(&folder)?.part(partition);
     let exit = night.exit();
-    output::print(&outputs::text(&Findings::of_night(night), output::width()));
+    output::print(&outputs::text(
+        &Findings::of_night(night, Some(&args.dir)),
+        output::width(),
+    ));
     Ok(exit.worst(interrupted.unwrap_or(Exit::Pass)))
 }
 
@@ -170,7 +173,10 @@ fn status(args: &StatusArgs) -> Result<Exit> {
                     .to_owned(),
             ));
         }
-        Findings::of_night(Night::of_folder(&CampaignFolder::open(&args.from)?)?)
+        Findings::of_night(
+            Night::of_folder(&CampaignFolder::open(&args.from)?)?,
+            Some(&args.from),
+        )
     } else {
         let nights = Nights::open(&args.from)?.of_campaign(args.campaign.as_deref())?;
         Findings::of_nights(nights, args.night.as_deref(), args.baseline.as_deref())?

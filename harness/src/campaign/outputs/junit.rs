@@ -26,7 +26,7 @@ pub fn junit(findings: &Findings) -> Result<String> {
     for subject in night.subjects().iter().filter(|subject| !subject.planted) {
         let mut suite = TestSuite::new(subject.name.clone());
         for (unit, record) in night.units().filter(|(unit, _)| unit.subject() == subject.name) {
-            suite.add_test_case(case(unit, record));
+            suite.add_test_case(case(findings, unit, record));
         }
         report.add_test_suite(suite);
     }
@@ -47,7 +47,7 @@ pub fn junit(findings: &Findings) -> Result<String> {
         .map_err(|error| Failure::host(format!("the JUnit report cannot be made: {error}")))
 }
 
-fn case(unit: &Unit, record: Option<&Record>) -> TestCase {
+fn case(findings: &Findings, unit: &Unit, record: Option<&Record>) -> TestCase {
     let status = match record.map(|record| (record.verdict, record)) {
         None => {
             let mut status = TestCaseStatus::skipped();
@@ -57,7 +57,7 @@ fn case(unit: &Unit, record: Option<&Record>) -> TestCase {
         Some((RunVerdict::Pass, _)) => TestCaseStatus::success(),
         Some((RunVerdict::Violation, record)) => {
             let mut status = not_passed(NonSuccessKind::Failure, "violation", &record.reason);
-            status.set_description(format!("{}\n{}", record.reason, again(record)));
+            status.set_description(format!("{}\n{}", record.reason, again(findings, record)));
             status
         }
         Some((verdict, record)) => not_passed(NonSuccessKind::Error, verdict_name(verdict), &record.reason),
@@ -102,7 +102,7 @@ mod tests {
             Some(record)
         });
         let records = records.collect();
-        let report = junit(&Findings::of_night(Night { plan, records })).unwrap();
+        let report = junit(&Findings::of_night(Night { plan, records }, None)).unwrap();
         let parsed = Report::deserialize_from_str(&report).unwrap();
         assert_eq!(
             (parsed.tests, parsed.failures, parsed.errors),

@@ -88,7 +88,7 @@ fn tables(findings: &Findings) -> Vec<(&'static str, &'static str, Rows)> {
             cell(&title(unit)),
             cell(&record.reason),
             signatures.join(" "),
-            cell(&again(record))
+            cell(&again(findings, record))
         )
     });
     let without = night.units().filter_map(|(unit, record)| Some((unit, record?)));

@@ -10,6 +10,7 @@ pub use markdown::{STEP_SUMMARY_MAX, markdown};
 pub use prometheus::prometheus;
 pub use text::text;
 
+use super::findings::Findings;
 use super::plan::Unit;
 use super::record::Record;
 
@@ -18,10 +19,11 @@ fn title(unit: &Unit) -> String {
     format!("{}: {}, seed {}", unit.subject(), unit.conditions(), unit.seed)
 }
 
-/// How a violation is run again: the run's folder, where it was kept.
-fn again(record: &Record) -> String {
-    match &record.run {
-        Some(run) => format!("splitbrain repro {run}"),
-        None => record.command.clone(),
+/// How a violation is run again: by the folder of its run, where it left one.
+fn again(findings: &Findings, record: &Record) -> String {
+    match (&record.run, &findings.folder) {
+        (Some(run), Some(folder)) => format!("splitbrain repro {}", folder.join(run).display()),
+        (Some(run), None) => format!("in the night's folder: splitbrain repro {run}"),
+        (None, _) => record.command.clone(),
     }
 }

@@ -40,7 +40,11 @@ pub fn text(findings: &Findings, width: usize) -> String {
             &format!("{}: {}", title(unit), record.reason),
             width.saturating_sub(2),
         );
-        text += &format!("\n✗ {}\n  {}", said.replace('\n', "\n  "), again(record));
+        text += &format!(
+            "\n✗ {}\n  {}",
+            said.replace('\n', "\n  "),
+            again(findings, record)
+        );
     }
     for (unit, record) in night.units() {
         if let Some(record) = record.filter(|record| record.verdict == RunVerdict::HarnessError) {
