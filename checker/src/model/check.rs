@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::interned::Interned;
 use super::shrink::shrink;
-use super::{Model, Shortcut, TimedOp};
+use super::validate::Flaw;
+use super::{Model, Shortcut, TimedOp, validate};
 use crate::budget::{Budget, Spent};
 use crate::frontier;
 use crate::linearizable::Options;
@@ -68,7 +69,11 @@ pub fn check_model<M: Model>(model: &M, ops: &[TimedOp<M::Op>], options: &Option
     let ops = &*sane(ops);
     match search(model, ops, &budget) {
         Err(spent) => ModelVerdict::Unknown(spent),
-        Ok(Found::Linearizable(order)) => ModelVerdict::Linearizable(order),
+        // A model that breaks its own contract must not make a history pass.
+        Ok(Found::Linearizable(order)) => match validate(model, ops, &order) {
+            Ok(()) | Err(Flaw::TooManyStates(_)) => ModelVerdict::Linearizable(order),
+            Err(_) => ModelVerdict::Disagreement,
+        },
         Ok(Found::Stuck { culprit, dead, .. }) => {
             let Some(shrunk) = shrink(model, ops, culprit, options.shrink_time_limit) else {
                 return ModelVerdict::Disagreement;
