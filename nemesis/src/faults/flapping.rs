@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::partition::{probe, struck};
+use super::partition::{PROBE_PATIENCE, probe, struck};
 use super::treated::Treated;
 use super::{Arena, Evidence, Fault, FaultError};
 use crate::conductor::StopRequest;
@@ -199,7 +199,8 @@ impl Links {
         self.seen.ups += 1;
         let mut round = network.probe(Channel::Cuts).map_err(FaultError::Probe)?;
         let stopped = stop.wait(hold);
-        round.receive().map_err(FaultError::Probe)?;
+        // Where the stop comes at once, the datagrams are still under way.
+        (round.wait(|_, _| true, PROBE_PATIENCE)).map_err(FaultError::Probe)?;
         self.seen.note_passed(network.nodes(), &round, true);
         if !stopped {
             self.drops.apply(network)?;

@@ -25,7 +25,7 @@ use crate::node::Node;
 use crate::schedule::{FaultVariant, ScheduledFault};
 
 /// How long datagrams that should pass are waited for. They take microseconds; this bounds a starved machine.
-const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 /// How many rounds of probes there are at most, until all arrive that should: the kernel may drop a datagram for
 /// want of memory.
 const PROBE_ROUNDS: usize = 3;
