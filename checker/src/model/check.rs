@@ -159,9 +159,11 @@ fn culprit<M: Model>(model: &M, ops: &[TimedOp<M::Op>], budget: &Budget) -> Resu
     let (mut low, mut high) = (0, returns.len());
     while high - low > 1 {
         let middle = low + (high - low) / 2;
-        let end = returns[middle - 1].0;
-        let until = ops.iter().filter(|op| op.start_ns <= end).map(|op| TimedOp {
-            end_ns: op.end_ns.filter(|returned| *returned <= end),
+        let last = returns[middle - 1];
+        let by_then = (0..).zip(ops).filter(|(_, op)| op.start_ns <= last.0);
+        // Of those that returned at one moment the later ones count as not yet returned: so the one is found that matters.
+        let until = by_then.map(|(at, op)| TimedOp {
+            end_ns: op.end_ns.filter(|end| (*end, at) <= last),
             ..op.clone()
         });
         if holds(model, &until.collect::<Vec<_>>(), budget)? {
