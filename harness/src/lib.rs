@@ -10,13 +10,17 @@
 //! | [`run`] | a run from start to verdict |
 //! | [`simulate`] | the bundled protocols under virtual time, seed by seed |
 //! | [`compare`] | systems and read modes side by side, under the same load and faults |
+//! | [`campaign`] | hundreds of runs a night: planned, carried out, merged, and told from the nights before |
 //! | [`mutants`] | the harness against itself: planted bugs must be caught |
+//! | [`repro`] | a stored run once more, and how often it fails again |
 //! | [`program`] | this program as a child of itself |
+//! | [`keep`] | which stored runs stay whole, and what is left of the others |
 //! | [`store`], [`output`] | where runs are kept, and what is said in the terminal |
 //!
 //! The harness talks to nodes by their processes, sockets and files alone. It decides no verdict on a history: the
 //! checker does.
 
+pub mod campaign;
 pub mod catalog;
 pub mod cli;
 pub mod client;
@@ -25,11 +29,13 @@ pub mod config;
 pub mod exit;
 pub mod failure;
 pub mod host;
+pub mod keep;
 pub mod mutants;
 pub mod names;
 pub mod output;
 pub mod program;
 pub mod record;
+pub mod repro;
 pub mod rerun;
 pub mod run;
 pub mod schedule_file;

@@ -55,6 +55,12 @@ impl Utc {
         )
     }
 
+    /// The day: `2026-01-31`.
+    #[must_use]
+    pub fn date(&self) -> String {
+        format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+
     fn time(&self) -> (u64, u64, u64) {
         (
             self.second_of_day / 3600,
@@ -102,6 +108,7 @@ mod tests {
         ];
         for (seconds, date) in cases {
             assert_eq!(Utc::from_unix(seconds).readable(), date);
+            assert!(date.starts_with(&Utc::from_unix(seconds).date()), "{date}");
         }
     }
 

@@ -3,6 +3,9 @@
  * columns: above, what most ops of that moment came to; below, the worst that any of them came to, so that one
  * failure among a thousand still shows. */
 class Painter {
+  /** Of the bar of an op, in pixels: its least width, how much lower than its lane it is, and from which width on it has a label. */
+  static BAR = { least: 2, gap: 3, labelled: 22 };
+
   /** More ops in view than this are drawn as columns. */
   static MOST_BARS = 2500;
 
@@ -150,10 +153,10 @@ class Painter {
   }
 
   bar(layout, view, row, y) {
-    const c = this.context, { ops } = this;
+    const c = this.context, { ops } = this, shape = this.constructor.BAR;
     const from = Math.max(view.x(ops.start[row]), layout.left - 4);
-    const to = Math.min(Math.max(view.x(ops.end[row]), from + 2), this.width + 40);
-    const top = y + 2, height = layout.lane - 3, width = to - from;
+    const to = Math.min(Math.max(view.x(ops.end[row]), from + shape.least), this.width + 40);
+    const top = y + 2, height = layout.lane - shape.gap, width = to - from;
     const outcome = Columns.OUTCOMES[ops.outcome[row]];
     if (outcome === 'fail') {
       c.strokeStyle = this.colour('fail');
@@ -164,15 +167,22 @@ class Painter {
       c.fillRect(from, top, width, height);
     }
     if (outcome === 'info') this.openEnd(to, top, height);
-    if (ops.alarm[row]) {
-      c.fillStyle = this.colour('alarm');
+    const mark = this.mark(row);
+    if (mark) {
+      c.fillStyle = this.colour(mark);
       c.fillRect(from, top + height - 3, Math.max(3, width), 3);
     }
-    if (layout.lane >= 13 && width > 22) {
+    if (layout.lane >= 13 && width > shape.labelled) {
       const colour = outcome === 'fail' ? 'muted' : outcome === 'info' ? 'on-info' : ops.action[row] === 0 ? 'on-ok-read' : 'on-ok';
-      this.label([Columns.prose(ops, row), Columns.brief(ops, row)], from, to, y + layout.lane / 2, colour);
+      this.label(this.labels(row), from, to, y + layout.lane / 2, colour);
     }
   }
+
+  /** The colour of the line below an op, if it has one. */
+  mark(row) { return this.ops.alarm[row] ? 'alarm' : null; }
+
+  /** What an op may be labelled with, the longest first. */
+  labels(row) { return [Columns.prose(this.ops, row), Columns.brief(this.ops, row)]; }
 
   /** An op that nobody knows the end of fades out beyond the moment the client gave up. */
   openEnd(x, top, height) {

@@ -1,6 +1,8 @@
 'use strict';
 /** Draws a history of any objects: the lanes, and over them a linearization as numbered dots on a line. */
 class HistoryPainter extends Painter {
+  static BAR = { least: 3, gap: 4, labelled: 18 };
+
   /** More dots in view than this are drawn without numbers, and more than some thousands as a line only. */
   static MOST_NUMBERS = 160;
   static MOST_DOTS = 3000;
@@ -44,30 +46,11 @@ class HistoryPainter extends Painter {
     c.stroke();
   }
 
-  bar(layout, view, row, y) {
-    const c = this.context, { ops } = this;
-    const from = Math.max(view.x(ops.start[row]), layout.left - 4);
-    const to = Math.min(Math.max(view.x(ops.end[row]), from + 3), this.width + 40);
-    const top = y + 2, height = layout.lane - 4, width = to - from;
-    const outcome = Columns.OUTCOMES[ops.outcome[row]];
-    if (outcome === 'fail') {
-      c.strokeStyle = this.colour('fail');
-      c.lineWidth = 1;
-      c.strokeRect(from + 0.5, top + 0.5, Math.max(1, width - 1), height - 1);
-    } else {
-      c.fillStyle = this.colour(outcome === 'ok' && ops.action[row] === 0 ? 'ok-read' : outcome);
-      c.fillRect(from, top, width, height);
-    }
-    if (outcome === 'info') this.openEnd(to, top, height);
-    if (ops.alarm[row] || this.hits?.[row]) {
-      c.fillStyle = this.colour(ops.alarm[row] ? 'alarm' : 'link');
-      c.fillRect(from, top + height - 3, Math.max(3, width), 3);
-    }
-    if (layout.lane >= 13 && width > 18) {
-      const colour = outcome === 'fail' ? 'muted' : outcome === 'info' ? 'on-info' : ops.action[row] === 0 ? 'on-ok-read' : 'on-ok';
-      const text = HistoryOps.text(ops, row);
-      this.label([text, text.split(' ').slice(-1)[0]], from, to, y + layout.lane / 2, colour);
-    }
+  mark(row) { return super.mark(row) ?? (this.hits?.[row] ? 'link' : null); }
+
+  labels(row) {
+    const text = HistoryOps.text(this.ops, row);
+    return [text, text.split(' ').slice(-1)[0]];
   }
 
   culprits(layout, view) {

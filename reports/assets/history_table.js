@@ -6,11 +6,11 @@ class HistoryTable extends OpsTable {
     this.linearizations = linearizations;
   }
 
-  line(row) {
+  cells(row) {
     const { ops } = this;
     const outcome = Columns.OUTCOMES[ops.outcome[row]];
     const found = this.linearizations.lines(row)[0];
-    const cells = [
+    return [
       [String(ops.index[row]), 'n'],
       [HistoryOps.process(ops, row), 'n'],
       [HistoryOps.object(ops, row), ''],
@@ -21,15 +21,5 @@ class HistoryTable extends OpsTable {
       [found ? found[1] : '', ''],
       [HistoryOps.error(ops, row), ''],
     ];
-    const line = document.createElement('tr');
-    line.dataset.row = String(row);
-    if (ops.data.culprits.includes(row)) line.className = 'culprit';
-    for (const [text, name] of cells) {
-      const cell = document.createElement('td');
-      cell.textContent = text;
-      if (name) cell.className = name;
-      line.append(cell);
-    }
-    return line;
   }
 }

@@ -51,9 +51,23 @@ class OpsTable {
   }
 
   line(row) {
+    const line = document.createElement('tr');
+    line.dataset.row = String(row);
+    if (this.ops.data.culprits.includes(row)) line.className = 'culprit';
+    for (const [text, name] of this.cells(row)) {
+      const cell = document.createElement('td');
+      cell.textContent = text;
+      if (name) cell.className = name;
+      line.append(cell);
+    }
+    return line;
+  }
+
+  /** What stands in the cells of an op, each with the name of its class. */
+  cells(row) {
     const { ops } = this;
     const stale = ops.stale.get(row);
-    const cells = [
+    return [
       [String(ops.index[row]), 'n'],
       [Time.moment(ops.start[row]), 'n'],
       [Details.took(ops, row), 'n'],
@@ -66,15 +80,5 @@ class OpsTable {
       [Columns.optional(ops, 'version', row), 'n'],
       [stale ? Details.staleBy(stale) : '', stale ? 'alarm' : ''],
     ];
-    const line = document.createElement('tr');
-    line.dataset.row = String(row);
-    if (ops.data.culprits.includes(row)) line.className = 'culprit';
-    for (const [text, name] of cells) {
-      const cell = document.createElement('td');
-      cell.textContent = text;
-      if (name) cell.className = name;
-      line.append(cell);
-    }
-    return line;
   }
 }

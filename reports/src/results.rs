@@ -113,6 +113,9 @@ pub struct Claim {
     pub verdict: ClaimVerdict,
     /// Why, in a sentence.
     pub reason: String,
+    /// The kind of violation where it is broken, as `check` names it: `stale-read`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anomaly: Option<String>,
     /// The strongest model that the sub-history satisfied, if any.
     pub strongest_model: Option<String>,
     /// Staleness of its reads.

@@ -29,13 +29,20 @@ pub enum Datum {
     List(Vec<Datum>),
     /// `#{...}`, in order and without repetition.
     Set(BTreeSet<Datum>),
-    /// `{...}`: keys and values, in the order of the file.
+    /// `{...}`: keys and values, in the order of the keys, since that of the file means nothing. See [`Datum::map`].
     Map(Vec<(Datum, Datum)>),
     /// `#tag value`.
     Tagged(Arc<str>, Box<Datum>),
 }
 
 impl Datum {
+    /// A map of these entries, in whatever order they come.
+    #[must_use]
+    pub fn map(mut entries: Vec<(Self, Self)>) -> Self {
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        Self::Map(entries)
+    }
+
     /// A string.
     #[must_use]
     pub fn string(text: &str) -> Self {
@@ -162,4 +169,16 @@ fn quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
         }
     }
     f.write_str("\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Datum;
+
+    #[test]
+    fn the_order_of_the_entries_makes_no_other_map() {
+        let entry = |key: &str, value| (Datum::string(key), Datum::Int(value));
+        let one = Datum::map(vec![entry("a", 1), entry("b", 2)]);
+        assert_eq!(one, Datum::map(vec![entry("b", 2), entry("a", 1)]));
+    }
 }

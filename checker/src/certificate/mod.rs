@@ -52,8 +52,14 @@
 //!    that says only what was *not* held: where one is kept, no op that writes may be left out.
 //! 5. *Groups of a model* ([`crate::model::Model::group`]) can by their definition be left out as a whole.
 //!
-//! So the validator demands of each op that was invoked by `t` that it is kept, or pure, or left out by rule 4 or 5:
-//! that it writes a value that nothing kept touches, or that nothing of its group is kept.
+//! 6. *Hidden writes of a register.* Let an op that writes `v` return before an op `a` is invoked that is kept, certainly
+//!    took effect and writes, and let `a` return before every kept op is invoked that sees or expects `v`, or says only
+//!    what was *not* held. Then it may be left out, together with what rule 4 leaves out: had it been the last to change
+//!    the register before a kept op that saw `v`, or before one that saw what was not held, `a` would have come between the
+//!    two, and it would not have been the last.
+//!
+//! So the validator demands of each op that was invoked by `t` that it is kept, or pure, or left out by rule 4, 5 or 6:
+//! that it writes a value that nothing kept touches, that nothing of its group is kept, or that it is hidden.
 
 mod cycle;
 mod make;

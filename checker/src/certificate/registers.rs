@@ -6,7 +6,7 @@ use super::sub_history::{Kept, refute};
 use super::{Certificate, Counted, Linearization, Proof, Refusal};
 use crate::counterexample::Weakening;
 use crate::history::{History, Key, Value};
-use crate::model::{Flaw, validate};
+use crate::model::{Flaw, TimedOp, validate};
 
 /// Whether `certificate` shows its verdict on `history`, each key of which is a register with read, write and
 /// compare-and-set. Takes O(n log n) for all but a [`Proof::SubHistory`], whose search has a bound.
@@ -69,7 +69,29 @@ fn verify_proof(register: &RegisterOps, proof: &Proof) -> Result<(), Refusal> {
     }
 }
 
-/// Rules 1 to 4 of the page of [`super`].
+/// Rule 6: for each of the `touched` values, and last for all others, the time such that writes of it that returned
+/// before are hidden.
+fn hidden_before(register: &RegisterOps, kept: &[Kept<Says>], touched: &[Value]) -> Vec<u64> {
+    let start = |k: &Kept<Says>| register.ops[k.place].start_ns;
+    let anchors = kept.iter().filter(|k| k.op.writes.is_some() && !k.pending);
+    let anchors: Vec<(u64, u64)> = anchors
+        .filter_map(|k| Some((start(k), register.ops[k.place].end_ns?)))
+        .collect();
+    let asks = |k: &&Kept<Says>, value: Option<Value>| {
+        k.op.saw_not.is_some() || value.is_some() && k.op.saw.flatten() == value
+    };
+    let values = touched.iter().copied().map(Some).chain([None]);
+    let before = values.map(|value| {
+        let first = kept.iter().filter(|k| asks(k, value)).map(start).min();
+        let in_time = anchors
+            .iter()
+            .filter(|(_, end)| first.is_none_or(|first| *end < first));
+        in_time.map(|(start, _)| *start).max().unwrap_or(0)
+    });
+    before.collect()
+}
+
+/// Rules 1 to 4 and 6 of the page of [`super`].
 fn verify_part(register: &RegisterOps, ops: &[Counted]) -> Result<(), Refusal> {
     let mut kept: Vec<Kept<Says>> = Vec::with_capacity(ops.len());
     for counted in ops {
@@ -97,9 +119,14 @@ fn verify_part(register: &RegisterOps, ops: &[Counted]) -> Result<(), Refusal> {
         .flatten()
         .collect();
     touched.sort_unstable();
-    let may_be_left_out = |says: &Says| {
-        let Some(written) = says.writes else { return true };
-        !any_saw_not && touched.binary_search(&written).is_err()
+    let hidden_before = hidden_before(register, &kept, &touched);
+    let may_be_left_out = |op: &TimedOp<Says>| {
+        let Some(written) = op.op.writes else { return true };
+        match touched.binary_search(&written) {
+            Err(_) if !any_saw_not => true,
+            Err(_) => op.end_ns.is_some_and(|end| end < hidden_before[touched.len()]),
+            Ok(at) => op.end_ns.is_some_and(|end| end < hidden_before[at]),
+        }
     };
     refute(&Register, &register.ops, &kept, may_be_left_out, |place| {
         register.indices[place]

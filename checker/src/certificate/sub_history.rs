@@ -19,12 +19,12 @@ pub(crate) struct Kept<O> {
 }
 
 /// Whether the `kept` of `ops` have no linearization, nor therefore the whole. `may_be_left_out` says it of an op that
-/// is not kept, by rules 3 to 5. `name` is how an op is called by its place.
+/// is not kept, by rules 3 to 6. `name` is how an op is called by its place.
 pub(crate) fn refute<M: Model>(
     model: &M,
     ops: &[TimedOp<M::Op>],
     kept: &[Kept<M::Op>],
-    may_be_left_out: impl Fn(&M::Op) -> bool,
+    may_be_left_out: impl Fn(&TimedOp<M::Op>) -> bool,
     name: impl Fn(usize) -> u32,
 ) -> Result<(), Refusal> {
     let mut is_kept = vec![false; ops.len()];
@@ -44,7 +44,7 @@ pub(crate) fn refute<M: Model>(
     let until = part.iter().filter_map(|op| op.end_ns).max();
     let by_then = |op: &TimedOp<M::Op>| until.is_some_and(|until| op.start_ns <= until);
     for (place, op) in ops.iter().enumerate() {
-        if !is_kept[place] && by_then(op) && !may_be_left_out(&op.op) {
+        if !is_kept[place] && by_then(op) && !may_be_left_out(op) {
             return Err(Refusal::LeftOut(name(place)));
         }
     }

@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
                 .ok_or_else(|| self.error("a map has a key without a value"))?;
             entries.push((key, value));
         }
-        Ok(Datum::Map(entries))
+        Ok(Datum::map(entries))
     }
 
     fn dispatch(&mut self) -> Result<Datum, SyntaxError> {

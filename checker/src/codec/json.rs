@@ -140,6 +140,6 @@ impl<'de> Visitor<'de> for DatumVisitor {
         while let Some((key, value)) = map.next_entry::<String, Datum>()? {
             entries.push((Datum::Str(key.into()), value));
         }
-        Ok(Datum::Map(entries))
+        Ok(Datum::map(entries))
     }
 }

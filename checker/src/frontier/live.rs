@@ -126,7 +126,8 @@ impl Live {
             if kind == next {
                 traits.push(Traits {
                     is_pure: model.is_pure(op.op),
-                    is_lazy: model.is_blind(op.op),
+                    // A pure op is linearized as soon as it can be.
+                    is_lazy: model.is_blind(op.op) && !model.is_pure(op.op),
                     overwrites: model.overwrites(op.op),
                 });
                 optional.push(Optional::default());

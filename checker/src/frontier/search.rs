@@ -158,13 +158,21 @@ impl<'a, M: Model> Search<'a, M> {
                 self.current.extend_from_slice(row);
                 self.current_paths.push(path);
             }
-            self.paths.collect_garbage(&mut self.current_paths);
         }
         if live.traits.is_lazy {
             self.settle(live);
         }
         self.live.end(op as u32);
+        // Ops that fit every configuration need no expansion, but their orders take time and memory as well.
+        self.paths.collect_garbage(&mut self.current_paths);
+        self.budget.spend(self.bytes())?;
         Ok(true)
+    }
+
+    /// The memory that it holds.
+    fn bytes(&self) -> usize {
+        let current = self.current.capacity() * 8 + self.current_paths.capacity() * 4;
+        current + self.open.bytes() + self.next.bytes() + self.paths.bytes() + self.model.bytes()
     }
 
     /// Forgets whether an op that returns was taken or hidden.
@@ -252,9 +260,7 @@ impl<'a, M: Model> Search<'a, M> {
                 row.clear();
                 row.extend_from_slice(stored);
                 self.successors(&row, path, wanted);
-                let tables = self.open.bytes() + self.next.bytes();
-                self.budget
-                    .spend(tables + self.paths.bytes() + self.model.bytes())?;
+                self.budget.spend(self.bytes())?;
             }
             number += 1;
         }

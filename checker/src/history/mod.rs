@@ -4,6 +4,8 @@
 mod error;
 mod event;
 mod native;
+mod native_line;
+mod native_lines;
 mod native_writer;
 mod pair;
 mod types;

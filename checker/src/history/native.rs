@@ -1,5 +1,8 @@
-//! Reads the native format: JSON Lines, a header and then one event a line. The file is streamed, one line in
-//! memory at a time, and is of use up to its last whole line however the recording ended.
+//! Reads the native format: JSON Lines, a header and then one event a line. The file is streamed, and is of use
+//! up to its last whole line however the recording ended.
+
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,6 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::native_lines::{Sizes, for_each_line};
 use super::{
     Action, Answer, DataModel, Event, EventKind, Header, History, HistoryBuilder, Key, NodeName, Problem,
     ProcessId, ReadError, ReadModeId, Value, Version, Warning,
@@ -55,68 +59,49 @@ pub fn read_native_file(path: &Path) -> Result<Parsed, ReadError> {
 /// # Errors
 /// As [`read_native_file`].
 pub fn read_native(input: impl BufRead, name: &str) -> Result<Parsed, ReadError> {
-    let mut lines = Lines {
-        input,
-        line: 0,
-        buffer: Vec::new(),
-    };
-    read_lines(&mut lines).map_err(|problem| ReadError {
+    read_in_pieces(input, name, Sizes::default())
+}
+
+/// Reads a history that is cut to pieces of these sizes.
+fn read_in_pieces(mut input: impl BufRead, name: &str, sizes: Sizes) -> Result<Parsed, ReadError> {
+    let mut line = 0;
+    read_lines(&mut input, sizes, &mut line).map_err(|problem| ReadError {
         file: name.to_owned(),
-        line: lines.line,
+        line,
         problem,
     })
 }
 
-fn read_lines(lines: &mut Lines<impl BufRead>) -> Result<Parsed, Problem> {
-    let header = match lines.next()? {
-        None => return Err(Problem::Empty),
-        Some(_) => parse_header(&lines.buffer)?,
-    };
+fn read_lines(input: &mut impl BufRead, sizes: Sizes, number: &mut u64) -> Result<Parsed, Problem> {
+    *number = 1;
+    let header = read_header(input)?;
     let mut builder = HistoryBuilder::new(&header);
     let names = Names::new(&header);
-    let mut warnings = Vec::new();
     let mut events = 0;
-    while let Some(ended) = lines.next()? {
-        match parse_line(&lines.buffer) {
-            Ok(line) => {
-                line.check_index(events)?;
-                builder.push(&line.into_event(&header, &names, &builder)?)?;
-                events += 1;
-            }
-            Err(_) if !ended => warnings.push(Warning::CutOff {
-                line: lines.line,
-                bytes: lines.buffer.len(),
-            }),
-            Err(error) => return Err(syntax(&error)),
-        }
-    }
+    let warning = for_each_line(input, sizes, number, |line| {
+        line.check_index(events)?;
+        builder.push(&line.into_event(&header, &names, &builder)?)?;
+        events += 1;
+        Ok(())
+    })?;
     Ok(Parsed {
         header,
         history: builder.finish(),
-        warnings,
+        warnings: warning.into_iter().collect(),
     })
 }
 
-/// Bounded lines.
-struct Lines<R> {
-    input: R,
-    line: u64,
-    buffer: Vec<u8>,
-}
-
-impl<R: BufRead> Lines<R> {
-    /// Reads the next line into the buffer, and says whether it had an end; `None` at the end of the input.
-    fn next(&mut self) -> Result<Option<bool>, Problem> {
-        self.buffer.clear();
-        self.line += 1;
-        let mut bounded = (&mut self.input).take(MAX_LINE_BYTES as u64 + 1);
-        let read = bounded.read_until(b'\n', &mut self.buffer)?;
-        let ended = self.buffer.last() == Some(&b'\n');
-        if read > MAX_LINE_BYTES && !ended {
-            return Err(Problem::LineTooLong);
-        }
-        Ok((read > 0).then_some(ended))
+fn read_header(input: &mut impl BufRead) -> Result<Header, Problem> {
+    let mut line = Vec::new();
+    let mut bounded = input.take(MAX_LINE_BYTES as u64 + 1);
+    let read = bounded.read_until(b'\n', &mut line)?;
+    if read == 0 {
+        return Err(Problem::Empty);
     }
+    if read > MAX_LINE_BYTES && line.last() != Some(&b'\n') {
+        return Err(Problem::LineTooLong);
+    }
+    parse_header(&line)
 }
 
 #[derive(Deserialize)]
@@ -155,8 +140,9 @@ fn parse_header(line: &[u8]) -> Result<Header, Problem> {
     Ok(parsed.header)
 }
 
-fn parse_line(line: &[u8]) -> Result<Line<'_>, serde_json::Error> {
-    serde_json::from_slice(line)
+/// Parses one line as JSON.
+pub(super) fn parse_line(line: &[u8]) -> Result<Line<'_>, Problem> {
+    serde_json::from_slice(line).map_err(|error| syntax(&error))
 }
 
 fn syntax(error: &serde_json::Error) -> Problem {
@@ -210,42 +196,42 @@ fn look_up<T: Copy>(
 }
 
 /// One line, before its names and its invocation are looked up. Fields that are not known are passed over.
-#[derive(Deserialize)]
-struct Line<'a> {
-    index: Option<u64>,
-    time: u64,
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Line<'a> {
+    pub(super) index: Option<u64>,
+    pub(super) time: u64,
     #[serde(rename = "type")]
-    kind: Kind,
-    process: u64,
-    f: F,
-    key: u64,
+    pub(super) kind: Kind,
+    pub(super) process: u64,
+    pub(super) f: F,
+    pub(super) key: u64,
     #[serde(default)]
-    value: Field,
+    pub(super) value: Field,
     #[serde(borrow, default)]
-    read_mode: Option<Name<'a>>,
+    pub(super) read_mode: Option<Name<'a>>,
     #[serde(borrow, default)]
-    node: Option<Name<'a>>,
+    pub(super) node: Option<Name<'a>>,
     #[serde(borrow, default)]
-    served_by: Option<Name<'a>>,
-    version: Option<u64>,
-    term: Option<u64>,
-    error: Option<u16>,
+    pub(super) served_by: Option<Name<'a>>,
+    pub(super) version: Option<u64>,
+    pub(super) term: Option<u64>,
+    pub(super) error: Option<u16>,
     #[serde(default)]
-    found: Field,
+    pub(super) found: Field,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+pub(super) enum Kind {
     Invoke,
     Ok,
     Fail,
     Info,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum F {
+pub(super) enum F {
     Read,
     Write,
     Cas,
@@ -334,7 +320,8 @@ impl Line<'_> {
 }
 
 /// A string of the line, without a copy where it has no escapes.
-struct Name<'a>(Cow<'a, str>);
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Name<'a>(pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -356,8 +343,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
 }
 
 /// A field that tells "absent" from "null", and holds what a value may be.
-#[derive(Clone, Copy, Default)]
-enum Field {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Field {
     #[default]
     Absent,
     Null,

@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 
 use super::built_in::CallsCounterexample;
 use super::lower::{BadCall, Named, Part};
-use super::validate;
+use super::{TimedOp, validate};
 use crate::call::Calls;
 use crate::certificate::sub_history::{Kept, refute};
 use crate::certificate::{Certificate, Counted, Linearization, Proof, Refusal};
@@ -106,9 +106,9 @@ fn verify_part<M: Named>(part: &Part<M>, ops: &[Counted]) -> Result<(), Refusal>
         });
     }
     let groups: FxHashSet<u32> = kept.iter().filter_map(|k| part.model.group(&k.op)).collect();
-    let may_be_left_out = |op: &M::Op| {
+    let may_be_left_out = |op: &TimedOp<M::Op>| {
         let is_spared = |group: u32| !groups.contains(&group);
-        part.model.is_pure(op) || part.model.group(op).is_some_and(is_spared)
+        part.model.is_pure(&op.op) || part.model.group(&op.op).is_some_and(is_spared)
     };
     refute(&part.model, &part.ops, &kept, may_be_left_out, |place| {
         part.calls[place]

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::interned::Interned;
 use super::shrink::shrink;
-use super::{Model, Shortcut, TimedOp};
+use super::validate::Flaw;
+use super::{Model, Shortcut, TimedOp, validate};
 use crate::budget::{Budget, Spent};
 use crate::frontier;
 use crate::linearizable::Options;
@@ -68,7 +69,11 @@ pub fn check_model<M: Model>(model: &M, ops: &[TimedOp<M::Op>], options: &Option
     let ops = &*sane(ops);
     match search(model, ops, &budget) {
         Err(spent) => ModelVerdict::Unknown(spent),
-        Ok(Found::Linearizable(order)) => ModelVerdict::Linearizable(order),
+        // A model that breaks its own contract must not make a history pass.
+        Ok(Found::Linearizable(order)) => match validate(model, ops, &order) {
+            Ok(()) | Err(Flaw::TooManyStates(_)) => ModelVerdict::Linearizable(order),
+            Err(_) => ModelVerdict::Disagreement,
+        },
         Ok(Found::Stuck { culprit, dead, .. }) => {
             let Some(shrunk) = shrink(model, ops, culprit, options.shrink_time_limit) else {
                 return ModelVerdict::Disagreement;
@@ -154,9 +159,11 @@ fn culprit<M: Model>(model: &M, ops: &[TimedOp<M::Op>], budget: &Budget) -> Resu
     let (mut low, mut high) = (0, returns.len());
     while high - low > 1 {
         let middle = low + (high - low) / 2;
-        let end = returns[middle - 1].0;
-        let until = ops.iter().filter(|op| op.start_ns <= end).map(|op| TimedOp {
-            end_ns: op.end_ns.filter(|returned| *returned <= end),
+        let last = returns[middle - 1];
+        let by_then = (0..).zip(ops).filter(|(_, op)| op.start_ns <= last.0);
+        // Of those that returned at one moment the later ones count as not yet returned: so the one is found that matters.
+        let until = by_then.map(|(at, op)| TimedOp {
+            end_ns: op.end_ns.filter(|end| (*end, at) <= last),
             ..op.clone()
         });
         if holds(model, &until.collect::<Vec<_>>(), budget)? {

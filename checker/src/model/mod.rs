@@ -111,7 +111,8 @@ pub trait Model {
         false
     }
 
-    /// A state that no op changes but one that overwrites, if there is such a state.
+    /// A state that no op changes but one that overwrites, and in which no op answers but those that answer in every
+    /// state ([`is_blind`](Self::is_blind)), if there is such a state.
     fn sink(&self) -> Option<Self::State> {
         None
     }

@@ -191,6 +191,10 @@ fn op<D: Discipline>(call: &Call, symbols: &mut Symbols) -> Result<Option<Op>, S
         return Ok(None);
     }
     match &*call.f {
+        "enqueue" | "push" if call.argument == Datum::Nil => Err(format!(
+            "{} of nil: a removal that returns nil found nothing",
+            call.f
+        )),
         "enqueue" | "push" => Ok(Some(Op::Insert(symbols.number(&call.argument)))),
         "dequeue" | "pop" => Ok(Some(match answer(call) {
             None => Op::RemoveSome,
@@ -310,6 +314,20 @@ mod tests {
         }
         let fair = valid.min(invalid) * 5 > valid.max(invalid);
         assert!(fair, "{}: {valid} valid, {invalid} invalid", D::NAME);
+    }
+
+    #[test]
+    fn nothing_cannot_be_inserted() {
+        let text = r#"{"type":"invoke","process":0,"f":"enqueue","value":null,"index":0}
+{"type":"ok","process":0,"f":"enqueue","value":null,"index":1}"#;
+        let file = format!("[{}]", text.replace('\n', ","));
+        let read = crate::codec::read_from(file.as_bytes(), None, "queue.json").unwrap();
+        let crate::codec::Content::Calls(calls) = &read.content else {
+            panic!("no calls")
+        };
+        let options = crate::linearizable::Options::default();
+        let refused = crate::model::check_calls(calls, crate::model::BuiltIn::Queue, &options);
+        assert!(refused.unwrap_err().to_string().contains("enqueue of nil"));
     }
 
     #[test]

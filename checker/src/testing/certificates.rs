@@ -12,7 +12,7 @@ use crate::certificate::{
     verify_registers,
 };
 use crate::counterexample::{Counterexample, Weakening};
-use crate::history::{History, Key, Op, OpIndex, Outcome};
+use crate::history::{Action, History, Key, Op, OpIndex, Outcome, ProcessId, Value};
 use crate::linearizable::{Options, check_linearizable};
 use crate::model::{BuiltIn, CallVerdict, Flaw, Model, TimedOp, check_calls, validate};
 
@@ -427,6 +427,71 @@ fn no_part_of_a_linearizable_history_is_accepted() {
         right > 1_000 && wrong > right,
         "{right} accepted, {wrong} refused"
     );
+}
+
+/// A long history of few values, of which the explanation cuts away the past: the last read is of a value that was
+/// overwritten for good.
+#[test]
+fn certificates_of_long_histories_spare_what_a_kept_write_hides() {
+    for seed in 0..cases(40) {
+        let mut choices = Choices::new(seed + (1 << 47));
+        let (values, threads) = (2 + choices.below(4) as i64, 1 + choices.below(4));
+        let write = |at: u64, value: i64| Op {
+            process: ProcessId(at % threads),
+            key: Key(0),
+            action: Action::Write { value: Value(value) },
+            outcome: Outcome::Ok,
+            // Those of other threads overlap.
+            invoked_ns: 10 * at,
+            completed_ns: Some(10 * at + 10 * threads - 1),
+            ..plain()
+        };
+        let writes = 300 + choices.below(300);
+        let mut ops: Vec<Op> = (0..writes)
+            .map(|at| write(at, choices.below(values as u64) as i64))
+            .collect();
+        ops.push(write(writes + threads, values));
+        ops.push(Op {
+            process: ProcessId(threads),
+            action: Action::Read,
+            observed: Some(Some(Value(choices.below(values as u64) as i64))),
+            invoked_ns: 10 * (writes + 3 * threads),
+            completed_ns: Some(10 * (writes + 3 * threads) + 1),
+            ..write(0, 0)
+        });
+        let history = History {
+            ops,
+            ..History::default()
+        };
+        let verdict = check_linearizable(&history, &Options::default()).verdict;
+        assert!(verdict.is_invalid(), "seed {seed}");
+        let certificate = certify(&history, &verdict, &Options::default()).unwrap();
+        assert_eq!(
+            verify_registers(&history, &certificate),
+            Ok(()),
+            "seed {seed}: {certificate:?}"
+        );
+        let part = as_part(verdict.counterexample().unwrap());
+        assert_eq!(verify_registers(&history, &part), Ok(()), "seed {seed}: {part:?}");
+    }
+}
+
+fn plain() -> Op {
+    Op {
+        process: ProcessId(0),
+        key: Key(0),
+        action: Action::Read,
+        outcome: Outcome::Ok,
+        invoked_ns: 0,
+        completed_ns: None,
+        observed: None,
+        version: None,
+        read_mode: None,
+        node: None,
+        served_by: None,
+        term: None,
+        error: None,
+    }
 }
 
 /// Where ops may leave any of several states, an object may be in more than are followed: then the certificate is not

@@ -1,10 +1,12 @@
 //! The command line.
 
+mod campaign;
 mod check;
 mod check_calls;
 mod doctor;
 mod explanation;
 mod export;
+mod gc;
 mod list;
 mod options;
 mod report;
@@ -24,6 +26,7 @@ use crate::compare::{self, CompareOptions};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::mutants::{self, MutantsOptions};
+use crate::repro::{self, ReproOptions};
 use crate::simulate::{self, SimulateOptions};
 use crate::{config, output, run};
 
@@ -54,12 +57,19 @@ enum Command {
     /// Run systems side by side under the same load and faults, and compare their read modes
     #[command(after_help = COMPARISON)]
     Compare(Box<CompareOptions>),
+    /// Plan many runs, carry them out, and tell what is new
+    #[command(subcommand)]
+    Campaign(campaign::CampaignCommand),
     /// Check histories
     Check(check::CheckArgs),
     /// Write a history in another format
     Export(export::ExportArgs),
+    /// Run a stored run again several times, and see how often it fails
+    Repro(ReproOptions),
     /// Draw the page and plots of a stored run again
     Report(report::ReportArgs),
+    /// Make stored runs that passed smaller
+    Gc(gc::GcArgs),
     /// Run the bundled protocols under virtual time, seed by seed
     Simulate(SimulateOptions),
     /// Run a system's planted bugs, and see whether each is caught
@@ -128,9 +138,12 @@ fn dispatch(command: Command) -> Result<ExitCode> {
     match command {
         Command::Run(args) => run_command(*args),
         Command::Compare(options) => compare::compare(&options).map(ExitCode::from),
+        Command::Campaign(command) => campaign::campaign(&command).map(ExitCode::from),
         Command::Check(args) => check::check(&args).map(ExitCode::from),
         Command::Export(args) => export::export(&args).map(ExitCode::from),
+        Command::Repro(options) => repro::repro(&options).map(ExitCode::from),
         Command::Report(args) => report::report(&args).map(ExitCode::from),
+        Command::Gc(args) => gc::gc(&args).map(ExitCode::from),
         Command::Simulate(options) => simulate::simulate(&options).map(ExitCode::from),
         Command::Mutants(options) => mutants::mutants(&options).map(ExitCode::from),
         Command::Doctor(args) => doctor::doctor(&args).map(ExitCode::from),

@@ -198,8 +198,11 @@ fn hold_against(
     model: BuiltIn,
     file: &Path,
 ) -> Result<std::result::Result<(), Refusal>> {
+    let nothing = || Ok(Err(Refusal::Undecided("there is no op to judge".to_owned())));
     let registers: History;
     let history = match &read.content {
+        Content::Native(parsed) if parsed.history.ops.is_empty() => return nothing(),
+        Content::Calls(calls) if calls.calls.is_empty() => return nothing(),
         Content::Native(parsed) => {
             check_calls::native_model(parsed, Some(model), file)?;
             &parsed.history

@@ -308,6 +308,7 @@ mod tests {
                 promise: String::new(),
                 verdict,
                 reason: format!("because of {seed}"),
+                anomaly: None,
                 strongest_model: strongest.map(str::to_owned),
                 staleness: StalenessFigures {
                     reads,

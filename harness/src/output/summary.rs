@@ -168,6 +168,7 @@ mod tests {
             promise: String::new(),
             verdict,
             reason: String::new(),
+            anomaly: None,
             strongest_model: Some(held.into()),
             staleness: StalenessFigures {
                 stale_per_million: 20_635.4,

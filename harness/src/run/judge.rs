@@ -81,6 +81,7 @@ pub fn judge(test: &Test, history: &History, latencies: &Latencies) -> Result<Ju
                 true => format!("too few reads to judge: {reads}"),
                 false => reason(&verdict, &part),
             },
+            anomaly: anomaly(&verdict),
             strongest_model: strongest.map(|model| model.name().to_owned()),
             staleness: with_atomicity(figures(&staleness), &part),
             read_latency_ms: latency_ms(latencies.reads(index)),
@@ -93,6 +94,13 @@ pub fn judge(test: &Test, history: &History, latencies: &Latencies) -> Result<Ju
     judgement.stale_reads.sort_by_key(|read| read.op_index);
     judgement.check_time = started.elapsed();
     Ok(judgement)
+}
+
+/// The kind of violation that a verdict found.
+pub(super) fn anomaly(verdict: &Verdict) -> Option<String> {
+    verdict
+        .counterexample()
+        .map(|found| found.class.name().to_owned())
 }
 
 /// Checks one history against `model` within a time limit.

@@ -2,6 +2,9 @@
 
 use splitbrain_reports::results::{Claim, ClaimVerdict, Results, RunVerdict};
 
+/// The doubt of a run that was cut short, in the reason of its verdict.
+pub(crate) const INTERRUPTED: &str = "the run was interrupted";
+
 /// The verdict of the whole run: a broken claim outranks a failure of the harness, which outranks everything that
 /// keeps the run from having shown enough.
 #[must_use]
@@ -34,7 +37,7 @@ pub fn run_verdict(
     }
     let mut doubts: Vec<String> = Vec::new();
     if interrupted {
-        doubts.push("the run was interrupted".to_owned());
+        doubts.push(INTERRUPTED.to_owned());
     }
     let undecided = with_verdict(claims, ClaimVerdict::Unknown).into_iter();
     doubts
@@ -91,6 +94,7 @@ mod tests {
             promise: String::new(),
             verdict,
             reason: "because".into(),
+            anomaly: None,
             strongest_model: None,
             staleness: StalenessFigures::default(),
             read_latency_ms: LatencyMs::default(),

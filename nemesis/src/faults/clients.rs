@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::partition::probe;
+use super::partition::{evidence_of_healing, object_to_losses, probe};
 use super::treated::Treated;
 use super::{Arena, Evidence, Fault, FaultError};
 use crate::firewall::{Count, Firewall, Treatment};
@@ -94,12 +94,7 @@ impl Fault for Clients {
             let passed = arrived(Endpoint::Harness, at) || arrived(at, Endpoint::Harness);
             weigh(*node, passed, count, &mut evidence);
         }
-        for (from, to) in missing {
-            evidence.add(
-                false,
-                format!("a probe from {from} to {to} was lost, though that way was not cut"),
-            );
-        }
+        object_to_losses(missing, &mut evidence);
         Ok(evidence)
     }
 
@@ -111,19 +106,7 @@ impl Fault for Clients {
     }
 
     fn evidence_after(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
-        let (_, missing) = probe(arena, Channel::Cuts, |_, _| true)?;
-        let mut evidence = Evidence::default();
-        for (from, to) in &missing {
-            evidence.add(
-                false,
-                format!("a probe from {from} to {to} was lost after healing"),
-            );
-        }
-        if missing.is_empty() {
-            let sentence = "after healing, probes passed between all nodes and the clients' place";
-            evidence.add(true, sentence.to_owned());
-        }
-        Ok(evidence)
+        evidence_of_healing(arena, Channel::Cuts, "all nodes and the clients' place")
     }
 }
 

@@ -9,13 +9,12 @@
 //! passed one.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::partition::{probe, struck};
+use super::partition::{PROBE_PATIENCE, evidence_of_healing, struck};
 use super::treated::Treated;
 use super::{Arena, Evidence, Fault, FaultError};
 use crate::conductor::StopRequest;
@@ -95,11 +94,7 @@ impl Fault for Flapping {
         let nodes = arena.network.nodes();
         let mut rng = rng::from_seed(self.seed);
         self.grudge = flapping_links(nodes, &mut rng);
-        let plan = self.grudge.by_node().map(|(by, sources)| {
-            let sources: Vec<Ipv4Addr> = sources.iter().map(|from| arena.network.address(*from)).collect();
-            (by, sources)
-        });
-        let drops = Treated::new(Firewall::find()?, Treatment::Sever, plan.collect());
+        let drops = Treated::by_grudge(Treatment::Sever, &self.grudge, arena.network)?;
         let seen = Seen {
             grudge: self.grudge.clone(),
             downs: 1,
@@ -138,18 +133,7 @@ impl Fault for Flapping {
     fn evidence_after(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
         // Nothing of what was seen before the heal may prove another time.
         self.links = None;
-        let (_, missing) = probe(arena, Channel::Cuts, |_, _| true)?;
-        let mut evidence = Evidence::default();
-        for (from, to) in &missing {
-            evidence.add(
-                false,
-                format!("a probe from {from} to {to} was lost after healing"),
-            );
-        }
-        if missing.is_empty() {
-            evidence.add(true, "after healing, probes passed between all nodes".to_owned());
-        }
-        Ok(evidence)
+        evidence_of_healing(arena, Channel::Cuts, "all nodes")
     }
 }
 
@@ -199,7 +183,8 @@ impl Links {
         self.seen.ups += 1;
         let mut round = network.probe(Channel::Cuts).map_err(FaultError::Probe)?;
         let stopped = stop.wait(hold);
-        round.receive().map_err(FaultError::Probe)?;
+        // Where the stop comes at once, the datagrams are still under way.
+        (round.wait(|_, _| true, PROBE_PATIENCE)).map_err(FaultError::Probe)?;
         self.seen.note_passed(network.nodes(), &round, true);
         if !stopped {
             self.drops.apply(network)?;

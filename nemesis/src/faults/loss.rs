@@ -11,13 +11,13 @@
 //! Where chance has spared a way, more datagrams are sent. After healing, all must arrive.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::aim::{instead_of_leader, leader_patience, wait_for_leaders};
-use super::{Arena, Evidence, Fault, FaultError, parallel};
+use super::treated::Treated;
+use super::{Arena, Evidence, Fault, FaultError};
 use crate::firewall::{Count, Firewall, Treatment};
-use crate::network::{Channel, Endpoint};
+use crate::network::{Channel, Endpoint, Network};
 use crate::node::Node;
 use crate::schedule::{LossVariant, ScheduledFault};
 
@@ -39,9 +39,9 @@ pub(super) struct Loss {
     leader_patience: Duration,
     /// Whether the leader's packets were to be lost, but none was known.
     leaderless: bool,
-    firewall: Option<Firewall>,
-    /// For each node that loses packets just now the nodes from which.
-    losing: BTreeMap<Node, Vec<Node>>,
+    /// The ways that are to be lossy.
+    ways: BTreeSet<Way>,
+    losses: Option<Treated>,
 }
 
 /// What became of the datagrams of one way.
@@ -51,6 +51,7 @@ struct Sent {
     missing: u64,
 }
 
+/// From which node to which.
 type Way = (Node, Node);
 
 impl Loss {
@@ -60,58 +61,15 @@ impl Loss {
             named: scheduled.nodes.clone(),
             leader_patience: leader_patience(scheduled),
             leaderless: false,
-            firewall: None,
-            losing: BTreeMap::new(),
+            ways: BTreeSet::new(),
+            losses: None,
         }
     }
 
-    fn treatment(&self) -> Treatment {
-        Treatment::DropShare(self.variant.percent())
-    }
-
-    fn firewall(&mut self) -> Result<Firewall, FaultError> {
-        match &self.firewall {
-            Some(firewall) => Ok(firewall.clone()),
-            None => Ok(self.firewall.insert(Firewall::find()?).clone()),
-        }
-    }
-
-    /// The ways that are lossy just now, `(from, to)`.
-    fn ways(&self) -> BTreeSet<Way> {
-        let ways = |(by, sources): (&Node, &Vec<Node>)| {
-            let by = *by;
-            sources.iter().map(move |from| (*from, by)).collect::<Vec<_>>()
-        };
-        self.losing.iter().flat_map(ways).collect()
-    }
-
-    fn counts(&mut self, arena: Arena<'_>) -> Result<BTreeMap<Way, Count>, FaultError> {
-        let (firewall, treatment) = (self.firewall()?, self.treatment());
-        let nodes: Vec<Node> = self.losing.keys().copied().collect();
-        let results = parallel::for_each(&nodes, |by| {
-            Ok(firewall.counts(Some(arena.network.namespace(*by)), treatment)?)
-        });
-        let mut counts = BTreeMap::new();
-        for (by, result) in nodes.into_iter().zip(results) {
-            let by_source = result?;
-            for from in &self.losing[&by] {
-                let count = by_source.get(&arena.network.address(*from));
-                counts.insert((*from, by), count.copied().unwrap_or_default());
-            }
-        }
-        Ok(counts)
-    }
-}
-
-impl Fault for Loss {
-    fn set_up(&mut self, _arena: Arena<'_>) -> Result<(), FaultError> {
-        self.firewall().map(|_| ())
-    }
-
-    fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
-        let (firewall, treatment) = (self.firewall()?, self.treatment());
+    /// Whose packets are lost.
+    fn struck(&mut self, arena: Arena<'_>) -> Vec<Node> {
         let nodes = arena.network.nodes();
-        let struck = match self.variant {
+        match self.variant {
             _ if !self.named.is_empty() => self.named.clone(),
             LossVariant::All10Percent | LossVariant::All30Percent => nodes.to_vec(),
             LossVariant::Leader30Percent => {
@@ -123,48 +81,55 @@ impl Fault for Loss {
                     leaders
                 }
             }
-        };
-        let lossy = |from: &Node, by: &Node| from != by && (struck.contains(from) || struck.contains(by));
-        let plan: Vec<(Node, Vec<Node>)> = nodes
-            .iter()
-            .map(|by| {
-                (
-                    *by,
-                    nodes.iter().copied().filter(|from| lossy(from, by)).collect(),
-                )
-            })
-            .collect();
-        let results = parallel::for_each(&plan, |(by, sources)| {
-            let sources: Vec<Ipv4Addr> = sources.iter().map(|from| arena.network.address(*from)).collect();
-            Ok(firewall.add(Some(arena.network.namespace(*by)), treatment, &sources)?)
-        });
-        let mut first_error = Ok(());
-        for ((by, sources), result) in plan.into_iter().zip(results) {
-            match result {
-                Ok(()) => _ = self.losing.insert(by, sources),
-                Err(error) => first_error = first_error.and(Err(error)),
-            }
         }
-        first_error.map(|()| struck)
+    }
+
+    /// What the rules of the lossy ways have counted.
+    fn counts(&self, network: &Network) -> Result<BTreeMap<Way, Count>, FaultError> {
+        let by_address = match &self.losses {
+            Some(losses) => losses.counts(network)?,
+            None => BTreeMap::new(),
+        };
+        let count = |(from, by): &Way| by_address.get(&(*by, network.address(*from))).copied();
+        let counts = self.ways.iter().map(|way| (*way, count(way).unwrap_or_default()));
+        Ok(counts.collect())
+    }
+}
+
+impl Fault for Loss {
+    fn set_up(&mut self, _arena: Arena<'_>) -> Result<(), FaultError> {
+        Ok(Firewall::find().map(|_| ())?)
+    }
+
+    fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
+        let (nodes, struck) = (arena.network.nodes(), self.struck(arena));
+        let pairs = nodes.iter().flat_map(|from| nodes.iter().map(|by| (*from, *by)));
+        self.ways = pairs
+            .filter(|(from, by)| from != by && (struck.contains(from) || struck.contains(by)))
+            .collect();
+        let sources = |by: &Node| {
+            let from = self.ways.iter().filter(|(_, to)| to == by);
+            from.map(|(from, _)| arena.network.address(*from)).collect()
+        };
+        let plan = nodes.iter().map(|by| (*by, sources(by))).collect();
+        let treatment = Treatment::DropShare(self.variant.percent());
+        let losses = Treated::new(Firewall::find()?, treatment, plan);
+        self.losses.insert(losses).apply(arena.network)?;
+        Ok(struck)
     }
 
     fn evidence_during(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
         let mut evidence = Evidence::default();
-        let ways = self.ways();
-        if ways.is_empty() {
-            evidence.add(false, "no way loses packets".to_owned());
-            return Ok(evidence);
-        }
         let mut sent: BTreeMap<Way, Sent> = BTreeMap::new();
         let mut counts = BTreeMap::new();
-        let batch = batch(ways.len());
+        let batch = batch(self.ways.len());
         for _ in 0..DATAGRAMS_MAX.div_ceil(batch) {
             let round = arena.network.probe_often(Channel::Losses, batch);
             let mut round = round.map_err(FaultError::Probe)?;
-            counts = self.counts(arena)?;
+            counts = self.counts(arena.network)?;
             // Counting took longer than any datagram needs: what has not arrived by now was lost.
             round.receive().map_err(FaultError::Probe)?;
-            for (from, to) in &ways {
+            for (from, to) in &self.ways {
                 let arrived = round.arrivals(Endpoint::Node(*from), Endpoint::Node(*to));
                 let sent = sent.entry((*from, *to)).or_default();
                 sent.arrived += arrived;
@@ -172,15 +137,15 @@ impl Fault for Loss {
             }
             let is_decided =
                 |way: &Way| sent[way].arrived > 0 && sent[way].missing > 0 && counts[way].dropped > 0;
-            if ways.iter().all(is_decided) {
+            if self.ways.iter().all(is_decided) {
                 break;
             }
         }
-        for way in ways {
+        for way in &self.ways {
             weigh(
-                way,
-                sent[&way],
-                counts[&way],
+                *way,
+                sent[way],
+                counts[way],
                 self.variant.percent(),
                 &mut evidence,
             );
@@ -195,19 +160,10 @@ impl Fault for Loss {
     }
 
     fn stop(&mut self, arena: Arena<'_>) -> Result<(), FaultError> {
-        let (firewall, treatment) = (self.firewall()?, self.treatment());
-        let losing: Vec<(Node, Vec<Node>)> = std::mem::take(&mut self.losing).into_iter().collect();
-        let results = parallel::for_each(&losing, |(by, _)| {
-            Ok(firewall.remove(Some(arena.network.namespace(*by)), treatment)?)
-        });
-        let mut first_error = Ok(());
-        for ((by, sources), result) in losing.into_iter().zip(results) {
-            if let Err(error) = result {
-                self.losing.insert(by, sources);
-                first_error = first_error.and(Err(error));
-            }
+        match &mut self.losses {
+            Some(losses) => losses.lift(arena.network),
+            None => Ok(()),
         }
-        first_error
     }
 
     fn evidence_after(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {

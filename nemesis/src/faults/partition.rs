@@ -13,11 +13,11 @@
 //! Every way that was not meant to be cut must have passed its datagram; so must, after healing, every way at all.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::aim::{instead_of_leader, leader_patience, wait_for_leaders};
-use super::{Arena, Evidence, Fault, FaultError, parallel};
+use super::treated::Treated;
+use super::{Arena, Evidence, Fault, FaultError};
 use crate::firewall::{Firewall, Treatment};
 use crate::grudge::{Grudge, PartitionShape};
 use crate::network::{Channel, Endpoint, ProbeRound};
@@ -25,7 +25,7 @@ use crate::node::Node;
 use crate::schedule::{FaultVariant, ScheduledFault};
 
 /// How long datagrams that should pass are waited for. They take microseconds; this bounds a starved machine.
-const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 /// How many rounds of probes there are at most, until all arrive that should: the kernel may drop a datagram for
 /// want of memory.
 const PROBE_ROUNDS: usize = 3;
@@ -39,10 +39,8 @@ pub(super) struct Partition {
     channel: Channel,
     /// Whether a leader was to be isolated, but none was known.
     leaderless: bool,
-    firewall: Option<Firewall>,
     grudge: Grudge,
-    /// The nodes that drop packets just now.
-    dropping: Vec<Node>,
+    drops: Option<Treated>,
 }
 
 impl Partition {
@@ -56,22 +54,27 @@ impl Partition {
             treatment,
             channel,
             leaderless: false,
-            firewall: None,
             grudge: Grudge::default(),
-            dropping: Vec::new(),
-        }
-    }
-
-    fn firewall(&mut self) -> Result<Firewall, FaultError> {
-        match &self.firewall {
-            Some(firewall) => Ok(firewall.clone()),
-            None => Ok(self.firewall.insert(Firewall::find()?).clone()),
+            drops: None,
         }
     }
 
     /// Who drops packets from whom, once it was started.
     pub(super) fn grudge(&self) -> &Grudge {
         &self.grudge
+    }
+
+    /// How many packets were dropped, for each `(by, from)` with any.
+    fn count_drops(&self, arena: Arena<'_>) -> Result<BTreeMap<(Node, Node), u64>, FaultError> {
+        let counts = match &self.drops {
+            Some(drops) => drops.counts(arena.network)?,
+            None => BTreeMap::new(),
+        };
+        let dropped = self.grudge.pairs().filter_map(|(by, from)| {
+            let count = counts.get(&(by, arena.network.address(from)))?;
+            (count.dropped > 0).then_some(((by, from), count.dropped))
+        });
+        Ok(dropped.collect())
     }
 
     fn cuts(&self, from: Endpoint, to: Endpoint) -> bool {
@@ -84,11 +87,10 @@ impl Partition {
 
 impl Fault for Partition {
     fn set_up(&mut self, _arena: Arena<'_>) -> Result<(), FaultError> {
-        self.firewall().map(|_| ())
+        Ok(Firewall::find().map(|_| ())?)
     }
 
     fn start(&mut self, arena: Arena<'_>) -> Result<Vec<Node>, FaultError> {
-        let (firewall, treatment) = (self.firewall()?, self.treatment);
         let nodes = arena.network.nodes();
         let seeks_leader = self.scheduled.nodes.is_empty()
             && self.scheduled.variant == FaultVariant::Partition(PartitionShape::IsolatedLeader);
@@ -98,31 +100,12 @@ impl Fault for Partition {
         };
         self.leaderless = seeks_leader && primaries.is_empty();
         self.grudge = self.scheduled.grudge(nodes, &primaries);
-        let drops: Vec<(Node, Vec<Ipv4Addr>)> = self
-            .grudge
-            .by_node()
-            .map(|(by, sources)| {
-                (
-                    by,
-                    sources.iter().map(|from| arena.network.address(*from)).collect(),
-                )
-            })
-            .collect();
-        let results = parallel::for_each(&drops, |(by, sources)| {
-            Ok(firewall.add(Some(arena.network.namespace(*by)), treatment, sources)?)
-        });
-        let mut first_error = Ok(());
-        for ((by, _), result) in drops.iter().zip(results) {
-            match result {
-                Ok(()) => self.dropping.push(*by),
-                Err(error) => first_error = first_error.and(Err(error)),
-            }
-        }
-        first_error.map(|()| struck(&self.grudge, nodes))
+        let drops = Treated::by_grudge(self.treatment, &self.grudge, arena.network)?;
+        self.drops.insert(drops).apply(arena.network)?;
+        Ok(struck(&self.grudge, nodes))
     }
 
     fn evidence_during(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
-        let firewall = self.firewall()?;
         let mut probes = Vec::new();
         let mut missing = Ways::new();
         let mut counts = BTreeMap::new();
@@ -130,7 +113,7 @@ impl Fault for Partition {
             let (rounds, lost) = probe(arena, self.channel, |from, to| !self.cuts(from, to))?;
             probes.extend(rounds);
             missing = lost;
-            counts = count_drops(&firewall, self.treatment, &self.dropping, arena)?;
+            counts = self.count_drops(arena)?;
             if !missing.is_empty() || self.grudge.pairs().all(|pair| counts.contains_key(&pair)) {
                 break;
             }
@@ -157,44 +140,19 @@ impl Fault for Partition {
             let isolated = struck(&self.grudge, arena.network.nodes());
             evidence.sentences.push(instead_of_leader(&isolated, "isolated"));
         }
-        for (from, to) in missing {
-            evidence.add(
-                false,
-                format!("a probe from {from} to {to} was lost, though that way was not cut"),
-            );
-        }
+        object_to_losses(missing, &mut evidence);
         Ok(evidence)
     }
 
     fn stop(&mut self, arena: Arena<'_>) -> Result<(), FaultError> {
-        let (firewall, treatment) = (self.firewall()?, self.treatment);
-        let dropping = std::mem::take(&mut self.dropping);
-        let results = parallel::for_each(&dropping, |by| {
-            Ok(firewall.remove(Some(arena.network.namespace(*by)), treatment)?)
-        });
-        let mut first_error = Ok(());
-        for (by, result) in dropping.into_iter().zip(results) {
-            if let Err(error) = result {
-                self.dropping.push(by);
-                first_error = first_error.and(Err(error));
-            }
+        match &mut self.drops {
+            Some(drops) => drops.lift(arena.network),
+            None => Ok(()),
         }
-        first_error
     }
 
     fn evidence_after(&mut self, arena: Arena<'_>) -> Result<Evidence, FaultError> {
-        let (_, missing) = probe(arena, self.channel, |_, _| true)?;
-        let mut evidence = Evidence::default();
-        for (from, to) in &missing {
-            evidence.add(
-                false,
-                format!("a probe from {from} to {to} was lost after healing"),
-            );
-        }
-        if missing.is_empty() {
-            evidence.add(true, "after healing, probes passed between all nodes".to_owned());
-        }
-        Ok(evidence)
+        evidence_of_healing(arena, self.channel, "all nodes")
     }
 }
 
@@ -254,31 +212,37 @@ impl Cut {
     }
 }
 
-/// How many packets were dropped, for each `(by, from)` with any.
-fn count_drops(
-    firewall: &Firewall,
-    treatment: Treatment,
-    dropping: &[Node],
-    arena: Arena<'_>,
-) -> Result<BTreeMap<(Node, Node), u64>, FaultError> {
-    let results = parallel::for_each(dropping, |by| {
-        Ok(firewall.counts(Some(arena.network.namespace(*by)), treatment)?)
-    });
-    let mut counts = BTreeMap::new();
-    for (by, result) in dropping.iter().zip(results) {
-        let by_source = result?;
-        for from in arena.network.nodes() {
-            if let Some(count) = by_source.get(&arena.network.address(*from))
-                && count.dropped > 0
-            {
-                counts.insert((*by, *from), count.dropped);
-            }
-        }
+pub(super) type Ways = Vec<(Endpoint, Endpoint)>;
+
+/// Objects to datagrams that were lost on ways that were not cut.
+pub(super) fn object_to_losses(missing: Ways, evidence: &mut Evidence) {
+    for (from, to) in missing {
+        evidence.add(
+            false,
+            format!("a probe from {from} to {to} was lost, though that way was not cut"),
+        );
     }
-    Ok(counts)
 }
 
-pub(super) type Ways = Vec<(Endpoint, Endpoint)>;
+/// Looks whether datagrams pass again between all that are named by `between`.
+pub(super) fn evidence_of_healing(
+    arena: Arena<'_>,
+    channel: Channel,
+    between: &str,
+) -> Result<Evidence, FaultError> {
+    let (_, missing) = probe(arena, channel, |_, _| true)?;
+    let mut evidence = Evidence::default();
+    for (from, to) in &missing {
+        evidence.add(
+            false,
+            format!("a probe from {from} to {to} was lost after healing"),
+        );
+    }
+    if missing.is_empty() {
+        evidence.add(true, format!("after healing, probes passed between {between}"));
+    }
+    Ok(evidence)
+}
 
 /// Probes until a round has every datagram with `expected(from, to)` arrive. Returns all rounds, and the ways that
 /// the last one lacked.

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use super::{FaultError, parallel};
 use crate::firewall::{Count, Firewall, Treatment};
+use crate::grudge::Grudge;
 use crate::network::Network;
 use crate::node::Node;
 
@@ -27,6 +28,19 @@ impl Treated {
             plan,
             in_force: Vec::new(),
         }
+    }
+
+    /// Nothing is treated yet: what a grudge says is to be.
+    pub(super) fn by_grudge(
+        treatment: Treatment,
+        grudge: &Grudge,
+        network: &Network,
+    ) -> Result<Self, FaultError> {
+        let plan = grudge.by_node().map(|(by, sources)| {
+            let sources: Vec<Ipv4Addr> = sources.iter().map(|from| network.address(*from)).collect();
+            (by, sources)
+        });
+        Ok(Self::new(Firewall::find()?, treatment, plan.collect()))
     }
 
     /// Puts it in force at all nodes, at once.

@@ -95,6 +95,7 @@ fn claim(history: &History, staleness: &[ReadStaleness], mode: usize) -> Claim {
         promise: "linearizable while a majority of the nodes can talk to each other".into(),
         verdict,
         reason: reason.into(),
+        anomaly: None,
         strongest_model: Some(strongest.into()),
         staleness: StalenessFigures {
             reads,

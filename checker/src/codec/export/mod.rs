@@ -123,6 +123,7 @@ fn to_native(calls: &Calls, sink: impl Write) -> Result<Vec<Loss>, ExportError> 
 fn edn(calls: &Calls, event: &AnyEvent, number: u64, pairs: bool) -> Datum {
     let key = |name: &str| Datum::Keyword(name.into());
     let fields = fields(calls, event, number, pairs).into_iter();
+    // In an order that people are used to: it is only written.
     Datum::Map(fields.map(|(name, value)| (key(name), value)).collect())
 }
 
