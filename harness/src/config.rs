@@ -326,7 +326,7 @@ fn faults(
     );
     let mut schedule = schedule.map_err(contradiction)?;
     if options.timing == Some(Timing::Targeted) {
-        schedule.target(seed);
+        schedule.target(seed, usize::from(voters));
     }
     Ok((nemesis, schedule))
 }

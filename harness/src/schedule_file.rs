@@ -190,7 +190,7 @@ mod tests {
     fn a_recorded_schedule_is_played_again_fault_by_fault() {
         let intervals = Intervals::for_time_limit(30_000);
         let mut drawn = Schedule::generate(3, &FaultKind::ALL, 30_000, &intervals, 5).unwrap();
-        drawn.target(3);
+        drawn.target(3, 5);
         let struck = |scheduled: &ScheduledFault| Fault {
             id: scheduled.id,
             kind: scheduled.variant.kind().name().to_owned(),

@@ -122,6 +122,7 @@ pub fn conduct(
         sink,
         parts,
         deaths: Vec::new(),
+        watched: None,
     };
     let played = conductor.set_up().and_then(|()| conductor.play());
     let healed = conductor.heal();
@@ -170,6 +171,8 @@ struct Conductor<'a> {
     sink: &'a mut dyn FnMut(Event),
     parts: Vec<Part<'a>>,
     deaths: Vec<Death>,
+    /// When the nodes were last looked after.
+    watched: Option<Instant>,
 }
 
 impl Conductor<'_> {
@@ -221,8 +224,11 @@ impl Conductor<'_> {
     /// Watches the nodes meanwhile. Returns whether a stop was requested.
     fn wait_until(&mut self, deadline_ns: u64) -> Result<bool, ConductError> {
         loop {
-            self.note_deaths()?;
-            self.keep_up()?;
+            if self.watched.is_none_or(|at| at.elapsed() >= WATCH_INTERVAL) {
+                self.watched = Some(Instant::now());
+                self.note_deaths()?;
+                self.keep_up()?;
+            }
             let interval = match self.strike_where_armed()? {
                 true => WATCH_CLOSELY_INTERVAL,
                 false => WATCH_INTERVAL,

@@ -134,23 +134,26 @@ fn leave_someone_to_pause(events: &mut Vec<ScheduledFault>, count: usize) {
 const LATE_MS: u64 = 250;
 
 /// A clock can be bent, and be seen to be, only in a process that runs; and only such a process can be slowed down or
-/// asked to end. Where other faults would leave none when such a fault starts, the greatest of them takes fewer nodes,
+/// asked to end. Where other faults would leave none when such a fault starts, whenever it may while it waits for a moment, the greatest of them takes fewer nodes,
 /// or, in a cluster too small for that, is dropped; those of later kinds before those of the first ones.
-fn leave_someone_alive(events: &mut Vec<ScheduledFault>, count: usize) {
+pub(super) fn leave_someone_alive(events: &mut Vec<ScheduledFault>, count: usize) {
     let id = |fault: &ScheduledFault| (fault.variant.kind(), fault.start_ms);
     let stops_anew =
         |fault: &ScheduledFault| fault.variant.stops().is_some() && !fault.variant.kind().is_of_old();
-    // Kills and pauses by themselves are seen to above.
-    let all = events.iter().any(stops_anew);
+    // Kills and pauses by themselves are seen to above, where they do not wait.
+    let all = events
+        .iter()
+        .any(|fault| stops_anew(fault) || fault.when.is_some());
     let needs =
         |kind: FaultKind| kind.strikes_clocks() || kind.needs_a_process() && (all || !kind.is_of_old());
-    let needy: Vec<_> = events.iter().map(id).filter(|(kind, _)| needs(*kind)).collect();
-    for needy in needy {
+    let needy = events.iter().filter(|fault| needs(fault.variant.kind()));
+    let needy: Vec<_> = needy.map(|fault| (id(fault), fault.latest_start_ms())).collect();
+    for (needy, latest_ms) in needy {
         loop {
             let stops = |fault: &ScheduledFault| {
-                let in_force = fault.start_ms.saturating_sub(LATE_MS)..fault.stop_ms + LATE_MS;
                 let set = fault.variant.stops().filter(|_| id(fault) != needy)?;
-                in_force.contains(&needy.1).then(|| set.size(count))
+                let (from_ms, to_ms) = (fault.start_ms.saturating_sub(LATE_MS), fault.stop_ms + LATE_MS);
+                (from_ms <= latest_ms && needy.1 < to_ms).then(|| set.size(count))
             };
             let sizes: Vec<Option<usize>> = events.iter().map(stops).collect();
             if sizes.iter().flatten().sum::<usize>() < count || !events.iter().any(|fault| id(fault) == needy)
@@ -500,6 +503,23 @@ mod tests {
                     .map(|set| set.size(count))
                     .sum();
                 prop_assert!(stopped < count);
+            }
+        }
+
+        #[test]
+        fn some_process_runs_whenever_a_fault_that_waits_may_strike(seed: u64, count in 1..6_usize) {
+            let kinds = [FaultKind::Kill, FaultKind::Pause, FaultKind::Power, FaultKind::Clock];
+            let intervals = Intervals::for_time_limit(60_000);
+            let mut schedule = Schedule::generate(seed, &kinds, 60_000, &intervals, count).unwrap();
+            schedule.target(seed, count);
+            prop_assert!(!schedule.events.is_empty());
+            for needy in &schedule.events {
+                let others = schedule.events.iter().filter(|fault| fault.id != needy.id);
+                let stopped = others
+                    .filter(|fault| fault.start_ms <= needy.latest_start_ms() && needy.start_ms < fault.stop_ms)
+                    .filter_map(|fault| fault.variant.stops())
+                    .map(|set| set.size(count));
+                prop_assert!(stopped.sum::<usize>() < count);
             }
         }
 

@@ -8,6 +8,7 @@ mod generate;
 mod kinds;
 mod links;
 mod moment;
+mod variants;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,12 +16,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use generate::Intervals;
-pub use kinds::{
-    ClockVariant, DRIFT, DRIFT_PPM, DriftVariant, FaultKind, FaultKindError, FaultVariant, FileCorruption,
-    LossVariant, Naming,
-};
+pub use kinds::{FaultKind, FaultKindError};
 pub use links::{DelayVariant, LinksVariant};
 pub use moment::{Moment, Moments, NoMoments};
+pub use variants::{
+    ClockVariant, DRIFT, DRIFT_PPM, DriftVariant, FaultVariant, FileCorruption, LossVariant, Naming,
+};
 
 use crate::grudge::Grudge;
 use crate::node::Node;
@@ -54,6 +55,14 @@ impl ScheduledFault {
     #[must_use]
     pub fn duration(&self) -> Duration {
         Duration::from_millis(self.stop_ms.saturating_sub(self.start_ms))
+    }
+
+    /// When it starts at the latest: where it waits for a moment, when half of its time is over.
+    fn latest_start_ms(&self) -> u64 {
+        match self.when {
+            None => self.start_ms,
+            Some(_) => self.start_ms.midpoint(self.stop_ms),
+        }
     }
 
     /// Who dropped packets from whom all the while, for a partition or a cut of `nodes` that struck `struck`; empty for

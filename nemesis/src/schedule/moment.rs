@@ -7,6 +7,7 @@ use std::time::Instant;
 use rand_chacha::rand_core::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::generate::leave_someone_alive;
 use super::{FaultKind, Schedule};
 use crate::rng;
 
@@ -97,8 +98,9 @@ impl Schedule {
     /// - where a fault of another kind starts just before or while it waits, it waits for an election;
     /// - else for a leader with something uncommitted.
     ///
-    /// For how long faults last stays as it was. Draws from a stream of the seed of its own.
-    pub fn target(&mut self, seed: u64) {
+    /// For how long faults last stays as it was. As they come at other times, some may have to take fewer nodes, as in
+    /// [`Schedule::generate`]. Draws from a stream of the seed of its own. `count` is the number of nodes.
+    pub fn target(&mut self, seed: u64, count: usize) {
         let mut rng = rng::from_seed_and_stream(seed, STREAM);
         let mut free_from_ms: BTreeMap<FaultKind, u64> = BTreeMap::new();
         for fault in &mut self.events {
@@ -118,7 +120,7 @@ impl Schedule {
             .map(|fault| (fault.variant.kind(), fault.start_ms))
             .collect();
         for fault in self.events.iter_mut().filter(|fault| fault.when.is_none()) {
-            let waits = fault.start_ms.saturating_sub(ELECTION_MS)..(fault.start_ms + fault.stop_ms) / 2;
+            let waits = fault.start_ms.saturating_sub(ELECTION_MS)..fault.start_ms.midpoint(fault.stop_ms);
             let dethrones =
                 |(kind, at): &(FaultKind, u64)| *kind != fault.variant.kind() && waits.contains(at);
             fault.when = Some(match starts.iter().any(dethrones) {
@@ -126,6 +128,7 @@ impl Schedule {
                 false => Moment::BeforeCommit,
             });
         }
+        leave_someone_alive(&mut self.events, count);
         self.number();
     }
 }
@@ -135,17 +138,23 @@ mod tests {
     use super::*;
     use crate::schedule::{FaultKind, Intervals};
 
-    fn targeted(seed: u64) -> (Schedule, Schedule) {
+    fn targeted(seed: u64, kinds: &[FaultKind]) -> (Schedule, Schedule) {
         let intervals = Intervals::for_time_limit(600_000);
-        let plain = Schedule::generate(seed, &FaultKind::ALL, 600_000, &intervals, 5).unwrap();
+        let plain = Schedule::generate(seed, kinds, 600_000, &intervals, 5).unwrap();
         let mut targeted = plain.clone();
-        targeted.target(seed);
+        targeted.target(seed, 5);
         (plain, targeted)
     }
 
     #[test]
     fn all_moments_are_waited_for_and_nothing_but_times_changes() {
-        let (plain, targeted) = targeted(4);
+        let kinds = [
+            FaultKind::Partition,
+            FaultKind::Loss,
+            FaultKind::Cut,
+            FaultKind::Delay,
+        ];
+        let (plain, targeted) = targeted(4, &kinds);
         for moment in Moment::ALL {
             let waiting = targeted.events.iter().filter(|fault| fault.when == Some(moment));
             assert!(waiting.count() > 5, "{moment}");
@@ -165,7 +174,7 @@ mod tests {
     #[test]
     fn targeted_schedules_are_in_order() {
         for seed in 0..50 {
-            let (_, targeted) = targeted(seed);
+            let (_, targeted) = targeted(seed, &FaultKind::ALL);
             assert_eq!(targeted.validate(5), Ok(()));
         }
     }
