@@ -98,7 +98,7 @@ fn every_fault_of_a_schedule_is_proven_and_no_linearizable_claim_is_broken() {
         ("loss,drift,clock", "12s"),
         ("cut,delay,reorder", "12s"),
         ("duplicate,corrupt,slow", "12s"),
-        ("terminate,crash-loop,slow-cpu", "12s"),
+        ("terminate,crash-loop,slow-cpu,memory", "12s"),
     ] {
         every_fault_is_proven(nemesis, time_limit);
     }

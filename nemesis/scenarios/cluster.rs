@@ -10,10 +10,11 @@ use splitbrain_nemesis::disk::Mount;
 use splitbrain_nemesis::faults::Arena;
 use splitbrain_nemesis::network::Network;
 use splitbrain_nemesis::node::Node;
-use splitbrain_nemesis::process::{ClockControl, LogFiles, NodeProcess, NodeProcesses, Nodes};
+use splitbrain_nemesis::process::{ClockControl, LogFiles, NodeProcess, NodeProcesses, NodeState, Nodes};
 use splitbrain_nemesis::schedule::NoMoments;
 
 use crate::node::ask;
+use crate::{Outcome, ensure};
 
 const START_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -105,6 +106,16 @@ impl Cluster {
             }
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait_for_death(&self, node: Node) -> Outcome {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !matches!(self.processes.state(node)?, NodeState::Died(_)) {
+            ensure!(Instant::now() < deadline, "{node} lives on");
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
     }
 
     pub(crate) fn wait_until_all_answer(&self) -> Result<(), Box<dyn Error>> {

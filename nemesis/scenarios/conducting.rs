@@ -107,6 +107,7 @@ const TOGETHER: [&[FaultKind]; 4] = [
         FaultKind::Terminate,
         FaultKind::CrashLoop,
         FaultKind::SlowCpu,
+        FaultKind::Memory,
     ],
     &[
         FaultKind::Kill,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use splitbrain_nemesis::faults::{self, Fault};
 use splitbrain_nemesis::node::{Node, NodeSet};
-use splitbrain_nemesis::process::{NodeState, Nodes};
+use splitbrain_nemesis::process::Nodes;
 use splitbrain_nemesis::schedule::{FaultVariant, FileCorruption, ScheduledFault};
 
 use crate::cluster::Cluster;
@@ -130,15 +130,6 @@ fn repair(cluster: &Cluster) -> Result<bool, Box<dyn Error>> {
     Ok(cluster.wait_until_answers(Node(1)).is_ok())
 }
 
-fn wait_for_death(cluster: &Cluster) -> Outcome {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !matches!(cluster.processes.state(LEADER)?, NodeState::Died(_)) {
-        ensure!(Instant::now() < deadline, "the leader lives on");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    Ok(())
-}
-
 /// A node that ends with a last word on a full or a failing disk is started again. One that panics is not.
 pub(crate) fn refusing() -> Outcome {
     let cluster = Cluster::start_on_disks(3)?;
@@ -164,7 +155,7 @@ pub(crate) fn refusing() -> Outcome {
             log(&cluster, LEADER, "append 10").is_err(),
             "{variant}: it can write"
         );
-        wait_for_death(&cluster)?;
+        cluster.wait_for_death(LEADER)?;
         let evidence = fault.evidence_during(arena)?;
         ensure_proven(&evidence)?;
         ensure!(
@@ -188,7 +179,7 @@ pub(crate) fn refusing() -> Outcome {
         let mut fault = build(variant, 1);
         strike_leader(&cluster, fault.as_mut())?;
         ask(cluster.network.address(LEADER), "die 101");
-        wait_for_death(&cluster)?;
+        cluster.wait_for_death(LEADER)?;
         ensure!(
             !fault.evidence_during(arena)?.is_proof(),
             "{variant}: a panic is taken for the disk's doing"

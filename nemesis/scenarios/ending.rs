@@ -1,5 +1,7 @@
-//! Scenarios about processes that are asked to end, die in a loop, or get little time.
+//! Scenarios about processes that are asked to end, die in a loop, or get little time or memory.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +12,7 @@ use splitbrain_nemesis::schedule::{FaultVariant, ScheduledFault};
 
 use crate::cluster::Cluster;
 use crate::faulting::{LEADER, build, ensure_proven, leader};
-use crate::node::ask;
+use crate::node::{PATIENCE, PORT, ask};
 use crate::{Outcome, ensure};
 
 /// A process that follows SIGTERM ends by it, one that ignores it is killed, and both run again.
@@ -147,5 +149,76 @@ pub(crate) fn slow_cpu() -> Outcome {
         !fault.evidence_during(arena)?.is_proof(),
         "it is proven without being in force"
     );
+    Ok(())
+}
+
+/// A process that asks for more memory than it has ends and says so; one that does not ask lives on.
+pub(crate) fn memory() -> Outcome {
+    let cluster = Cluster::start(3)?;
+    let (arena, address) = (cluster.arena(&leader), cluster.network.address(LEADER));
+    let pid = cluster.wait_until_answers(LEADER)?;
+    // Held open, so that the process needs no thread for it.
+    let take = |stream: &mut TcpStream| -> std::io::Result<String> {
+        let mut reply = String::new();
+        stream.write_all(b"take 50000000\n")?;
+        BufReader::new(stream).read_line(&mut reply)?;
+        Ok(reply)
+    };
+    let connect = || -> std::io::Result<TcpStream> {
+        let mut stream = TcpStream::connect((address, PORT))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        take(&mut stream).map(|_| stream)
+    };
+
+    let mut spared = connect()?;
+    let mut fault = build(FaultVariant::Memory(NodeSet::Primaries), 2);
+    fault.set_up(arena)?;
+    ensure!(fault.start(arena)? == leader(), "the leader was not struck");
+    ensure_proven(&fault.evidence_during(arena)?)?;
+    fault.stop(arena)?;
+    ensure_proven(&fault.evidence_after(arena)?)?;
+    ensure!(
+        take(&mut spared)? == "100000000 bytes\n",
+        "it got no memory afterwards"
+    );
+    ensure!(cluster.ping(LEADER) == Some(pid), "it did not live on");
+
+    let mut stream = connect()?;
+    let mut fault = build(FaultVariant::Memory(NodeSet::Primaries), 2);
+    fault.start(arena)?;
+    ensure!(
+        take(&mut stream).map_or(true, |reply| reply.is_empty()),
+        "it got memory that was denied"
+    );
+    cluster.wait_for_death(LEADER)?;
+    let evidence = fault.evidence_during(arena)?;
+    ensure_proven(&evidence)?;
+    ensure!(
+        evidence
+            .sentences
+            .iter()
+            .any(|said| said.contains("memory allocation of")),
+        "{evidence:?}"
+    );
+    fault.stop(arena)?;
+    ensure_proven(&fault.evidence_after(arena)?)?;
+    ensure!(
+        cluster.wait_until_answers(LEADER)? != pid,
+        "it is the same process"
+    );
+    take(&mut connect()?)?;
+
+    // A death that does not name the want of memory is a finding.
+    let mut fault = build(FaultVariant::Memory(NodeSet::Primaries), 2);
+    let mut stream = connect()?;
+    fault.start(arena)?;
+    stream.write_all(b"die 3\n")?;
+    cluster.wait_for_death(LEADER)?;
+    ensure!(
+        !fault.evidence_during(arena)?.is_proof(),
+        "a death of its own is taken for want of memory"
+    );
+    fault.stop(arena)?;
+    ensure!(cluster.processes.deaths()?.len() == 1, "a death was forgotten");
     Ok(())
 }

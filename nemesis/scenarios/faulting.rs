@@ -12,7 +12,7 @@ use splitbrain_nemesis::grudge::PartitionShape;
 use splitbrain_nemesis::network::{Channel, Endpoint, Network};
 use splitbrain_nemesis::node::{Node, NodeSet};
 use splitbrain_nemesis::process::{
-    ClockControl, ClockOrder, ClockReading, Killed, NodeProcesses, NodeState, Nodes, ProcessError,
+    ClockControl, ClockOrder, ClockReading, Killed, Memory, NodeProcesses, NodeState, Nodes, ProcessError,
     ThreadStates, Throttle,
 };
 use splitbrain_nemesis::schedule::{FaultKind, FaultVariant, LossVariant, ScheduledFault};
@@ -520,6 +520,18 @@ impl Nodes for Late<'_> {
 
     fn resume(&self, node: Node) -> Result<ThreadStates, ProcessError> {
         self.0.resume(node)
+    }
+
+    fn memory(&self, node: Node) -> Result<Memory, ProcessError> {
+        self.0.memory(node)
+    }
+
+    fn deny_memory(&self, node: Node) -> Result<u32, ProcessError> {
+        self.0.deny_memory(node)
+    }
+
+    fn give_back_memory(&self, node: Node) -> Result<(), ProcessError> {
+        self.0.give_back_memory(node)
     }
 
     fn thread_states(&self, node: Node) -> Result<ThreadStates, ProcessError> {

@@ -79,6 +79,7 @@ fn inside(scenario: &[&str]) -> Outcome {
         ["terminate"] => ending::terminate(),
         ["crash-loop"] => ending::crash_loop(),
         ["slow-cpu"] => ending::slow_cpu(),
+        ["memory"] => ending::memory(),
         ["overlap"] => faulting::overlap(),
         ["leaderless"] => faulting::leaderless(),
         ["late"] => faulting::late(),

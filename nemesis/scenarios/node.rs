@@ -1,5 +1,5 @@
 //! The process that a scenario's nodes run: it answers pings, tries on request whether it reaches another node,
-//! ignores a signal on request, and dies on request.
+//! takes memory, ignores a signal, and dies.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -16,10 +16,10 @@ use crate::Outcome;
 
 /// How many threads a node has at least.
 pub(crate) const THREADS: usize = 4;
-const PORT: u16 = 7000;
+pub(crate) const PORT: u16 = 7000;
 /// A connection on this network takes well under a millisecond; one that has to wait for longer is cut. The first
 /// repetition of a SYN comes after a second.
-const PATIENCE: Duration = Duration::from_millis(250);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
 pub(crate) fn serve(address: &str, clock: &str, data: Option<&str>) -> Outcome {
     let log = data.map(|data| Log::open(Path::new(data)).unwrap_or_else(|error| give_up(&error)));
@@ -94,6 +94,7 @@ fn take_orders(listener: &UnixListener) {
 }
 
 fn answer(mut stream: &TcpStream, log: &Mutex<Option<Log>>) -> std::io::Result<()> {
+    let mut taken: Vec<u8> = Vec::new();
     for line in BufReader::new(stream).lines() {
         let line = line?;
         let reply = match line.split_once(' ') {
@@ -108,6 +109,10 @@ fn answer(mut stream: &TcpStream, log: &Mutex<Option<Log>>) -> std::io::Result<(
             Some(("ignore", signal)) => {
                 ignore(signal);
                 "ignored".to_owned()
+            }
+            Some(("take", bytes)) => {
+                taken.resize(taken.len() + bytes.parse::<usize>().unwrap_or(0), 0);
+                format!("{} bytes", taken.len())
             }
             Some(("die", code)) => {
                 eprintln!("told to die with {code}");

@@ -128,6 +128,13 @@ fn slow_cpu_leaves_a_fifth_of_the_time_and_yields_to_pauses() {
 }
 
 #[test]
+fn memory_is_denied_and_given_back() {
+    if possible() {
+        succeed(&["memory"]);
+    }
+}
+
+#[test]
 fn overlapping_faults_heal_in_either_order() {
     if possible() {
         succeed(&["overlap"]);

@@ -168,6 +168,7 @@ mod tests {
             ("terminate", true),
             ("crash-loop", true),
             ("slow-cpu", true),
+            ("memory", true),
             ("power", false),
             ("torn-write", false),
             ("disk-full", false),

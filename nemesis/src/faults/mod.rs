@@ -23,6 +23,7 @@ mod flapping;
 mod impaired;
 mod kill;
 mod loss;
+mod memory;
 mod parallel;
 mod partition;
 mod pause;
@@ -230,6 +231,7 @@ pub fn build(scheduled: &ScheduledFault) -> Box<dyn Fault> {
             };
             Box::new(corrupt_file::CorruptFile::new(aim(set), corruption, scheduled))
         }
+        FaultVariant::Memory(set) => Box::new(memory::NoMemory::new(aim(set))),
         FaultVariant::SlowCpu(set) => Box::new(slow_cpu::SlowCpu::new(aim(set))),
     }
 }
@@ -247,10 +249,10 @@ fn runs_again(arena: Arena<'_>, node: Node, before: u32) -> Result<Evidence, Fau
     Ok(evidence)
 }
 
-/// Whether a node's death is the doing of a fault of its disk, which starts it again.
+/// Whether a node's death is the doing of a fault of its disk or memory, which starts it again.
 pub(crate) fn is_excused(arena: Arena<'_>, death: &Death) -> bool {
     let disk = arena.nodes.disk(death.node);
-    disk.is_some_and(|disk| disk.excuses(death))
+    death.is_for_want_of_memory() || disk.is_some_and(|disk| disk.excuses(death))
 }
 
 /// The disk of a node.

@@ -4,7 +4,7 @@
 //!
 //! It is proven if all threads of the process were seen stopped each time, for at least half of the fault together,
 //! the processor's time that it used is no more than it can have got in the rest, and none of its threads is
-//! stopped thereafter.
+//! stopped thereafter. One that another fault had paused all the while got no time at all, which is less still.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ impl SlowCpu {
         let deadline = Instant::now() + PATIENCE;
         let waits = |(_, throttle): &(Node, Throttle)| {
             let got = throttle.tally();
-            got.stops == 0 && !got.ended
+            got.stops == 0 && got.held.is_zero() && !got.ended
         };
         while self.throttles.iter().any(waits) && Instant::now() < deadline {
             thread::sleep(POLL);
@@ -104,6 +104,15 @@ impl Fault for SlowCpu {
                     true,
                     format!("{node} (process {}) was ended while it was slow", got.pid),
                 );
+                continue;
+            }
+            if got.stops == 0 && !got.held.is_zero() {
+                let (held, used) = (got.held.as_millis(), got.used.as_millis());
+                let sentence = format!(
+                    "{node} (process {}) was paused by another fault for {held} ms, and used {used} ms of the processors' time",
+                    got.pid
+                );
+                evidence.add(got.used <= TICKS, sentence);
                 continue;
             }
             let running = got.elapsed.saturating_sub(got.stopped);

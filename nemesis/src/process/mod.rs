@@ -4,7 +4,9 @@
 //! cannot have passed to another process.
 
 mod clock;
+mod death;
 mod log_tail;
+mod memory;
 mod nodes;
 mod threads;
 mod throttle;
@@ -23,6 +25,8 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 pub use clock::{Bounds, ClockClaim, ClockControl, ClockOrder, ClockReading};
+pub use death::Death;
+pub use memory::Memory;
 pub use nodes::{NodeProcesses, Nodes};
 pub use throttle::{Throttle, Throttled};
 
@@ -34,8 +38,6 @@ use throttle::Gate;
 /// How long a process may take to be stopped, or continued, by a signal. A thread that waits for a disk is late.
 const SIGNAL_PATIENCE: Duration = Duration::from_secs(5);
 const SIGNAL_POLL: Duration = Duration::from_micros(200);
-/// How many of a dead node's last lines are kept.
-const TAIL_LINES: usize = 20;
 
 /// Why something could not be done to a node's process.
 #[derive(Debug, thiserror::Error)]
@@ -71,49 +73,6 @@ pub enum ProcessError {
         #[source]
         source: io::Error,
     },
-}
-
-/// A node's process that ended without being asked to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Death {
-    /// The node.
-    pub node: Node,
-    /// The process.
-    pub pid: u32,
-    /// How it ended.
-    pub status: ExitStatus,
-    /// The last lines that it wrote to stderr, or to stdout where stderr is empty.
-    pub last_lines: Vec<String>,
-}
-
-impl Death {
-    /// How it ended, and only its last line: where the cause is known.
-    #[must_use]
-    pub fn in_short(&self) -> String {
-        match self.last_lines.last() {
-            Some(line) => format!("{}: {line}", self.ending()),
-            None => self.ending(),
-        }
-    }
-
-    fn ending(&self) -> String {
-        let Self { node, status, .. } = self;
-        match (status.code(), status.signal()) {
-            (Some(code), _) => format!("{node} exited by itself with status {code}"),
-            (None, Some(signal)) => format!("{node} was ended by signal {signal}, which was not ours"),
-            (None, None) => format!("{node} ended by itself ({status})"),
-        }
-    }
-}
-
-impl std::fmt::Display for Death {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.ending())?;
-        match self.last_lines.as_slice() {
-            [] => f.write_str("; it wrote nothing"),
-            lines => write!(f, "; its last lines: {}", lines.join(" | ")),
-        }
-    }
 }
 
 /// What became of a process that was killed.
@@ -172,6 +131,8 @@ enum State {
         paused: bool,
         /// Whether it was asked to end.
         leaving: bool,
+        /// What it had when it was denied memory, if it ever was: what it was refused may end it a little later.
+        denied: Option<Memory>,
     },
     Died(Death),
 }
@@ -182,6 +143,8 @@ pub struct NodeProcess {
     node: Node,
     command: Command,
     logs: LogFiles,
+    /// How long they were when it was started last.
+    logs_before: log_tail::Lengths,
     clock: Option<ClockControl>,
     disk: Option<Disk>,
     gate: Gate,
@@ -217,6 +180,7 @@ impl NodeProcess {
             node,
             command,
             logs,
+            logs_before: log_tail::Lengths::default(),
             clock: None,
             disk: None,
             gate: Gate::default(),
@@ -265,6 +229,7 @@ impl NodeProcess {
         if let State::Up { .. } = self.state {
             return Err(ProcessError::Running(self.node));
         }
+        self.logs_before = log_tail::Lengths::of(&self.logs);
         let child = self
             .command
             .spawn()
@@ -276,6 +241,7 @@ impl NodeProcess {
             child,
             paused: false,
             leaving: false,
+            denied: None,
         };
         Ok(pid)
     }
@@ -344,6 +310,57 @@ impl NodeProcess {
     pub fn throttle(&mut self) -> Result<Throttle, ProcessError> {
         let pid = self.pid()?;
         Throttle::start(pid, self.gate.clone()).map_err(|source| self.io("throttling", source))
+    }
+
+    /// What the kernel says of its memory.
+    ///
+    /// # Errors
+    /// If it does not run, or has died by itself.
+    pub fn memory(&mut self) -> Result<Memory, ProcessError> {
+        let deadline = Instant::now() + SIGNAL_PATIENCE;
+        loop {
+            let pid = self.pid()?;
+            match Memory::of(pid) {
+                Ok(memory) => return Ok(memory),
+                Err(source) if Instant::now() >= deadline => {
+                    return Err(self.io("reading the memory", source));
+                }
+                // A process that is about to end has no memory any more, some time before it can be waited for.
+                Err(_) => thread::sleep(SIGNAL_POLL),
+            }
+        }
+    }
+
+    /// Denies it more memory than it has, and returns its process id.
+    ///
+    /// # Errors
+    /// If it does not run, has died by itself, or the operating system refuses.
+    pub fn deny_memory(&mut self) -> Result<u32, ProcessError> {
+        let memory = self.memory()?;
+        memory
+            .deny()
+            .map_err(|source| self.io("denying memory", source))?;
+        if let State::Up { denied, .. } = &mut self.state {
+            denied.get_or_insert(memory);
+        }
+        Ok(memory.pid)
+    }
+
+    /// Lets it have more memory again, where it was denied that.
+    ///
+    /// # Errors
+    /// If it does not run, has died by itself, or the operating system refuses.
+    pub fn give_back_memory(&mut self) -> Result<(), ProcessError> {
+        self.pid()?;
+        let State::Up {
+            denied: Some(memory), ..
+        } = &self.state
+        else {
+            return Ok(());
+        };
+        memory
+            .give_back()
+            .map_err(|source| self.io("giving back memory", source))
     }
 
     /// Stops it by SIGSTOP, and waits until all of its threads are stopped. Pausing a paused process is legal.
@@ -477,15 +494,13 @@ impl NodeProcess {
     }
 
     fn record_death(&mut self, pid: u32, status: ExitStatus) -> ProcessError {
-        let mut last_lines = log_tail::last_lines(&self.logs.stderr, TAIL_LINES);
-        if last_lines.is_empty() {
-            last_lines = log_tail::last_lines(&self.logs.stdout, TAIL_LINES);
-        }
+        let last_lines = self.logs_before.last_lines(&self.logs);
         let death = Death {
             node: self.node,
             pid,
             status,
             last_lines,
+            had_no_memory: matches!(self.state, State::Up { denied: Some(_), .. }),
         };
         self.state = State::Died(death.clone());
         ProcessError::Died(Box::new(death))

@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{ClockControl, Death, Killed, NodeProcess, NodeState, ProcessError, ThreadStates, Throttle};
+use super::{
+    ClockControl, Death, Killed, Memory, NodeProcess, NodeState, ProcessError, ThreadStates, Throttle,
+};
 use crate::disk::Disk;
 use crate::node::Node;
 
@@ -40,6 +42,21 @@ pub trait Nodes: Sync {
     /// # Errors
     /// See [`NodeProcess::throttle`].
     fn throttle(&self, node: Node) -> Result<Throttle, ProcessError>;
+    /// What the kernel says of its memory.
+    ///
+    /// # Errors
+    /// See [`NodeProcess::memory`].
+    fn memory(&self, node: Node) -> Result<Memory, ProcessError>;
+    /// Denies it more memory than it has, and returns its process id.
+    ///
+    /// # Errors
+    /// See [`NodeProcess::deny_memory`].
+    fn deny_memory(&self, node: Node) -> Result<u32, ProcessError>;
+    /// Lets it have more memory again.
+    ///
+    /// # Errors
+    /// See [`NodeProcess::give_back_memory`].
+    fn give_back_memory(&self, node: Node) -> Result<(), ProcessError>;
     /// Stops all its threads.
     ///
     /// # Errors
@@ -159,6 +176,18 @@ impl Nodes for NodeProcesses {
         self.with(node, NodeProcess::throttle)
     }
 
+    fn memory(&self, node: Node) -> Result<Memory, ProcessError> {
+        self.with(node, NodeProcess::memory)
+    }
+
+    fn deny_memory(&self, node: Node) -> Result<u32, ProcessError> {
+        self.with(node, NodeProcess::deny_memory)
+    }
+
+    fn give_back_memory(&self, node: Node) -> Result<(), ProcessError> {
+        self.with(node, NodeProcess::give_back_memory)
+    }
+
     fn pause(&self, node: Node) -> Result<ThreadStates, ProcessError> {
         self.with(node, NodeProcess::pause)
     }
@@ -176,6 +205,7 @@ impl Nodes for NodeProcesses {
             .ok()
             .flatten()
     }
+
     fn disk(&self, node: Node) -> Option<Disk> {
         self.with(node, |process| Ok(process.disk().cloned()))
             .ok()

@@ -45,6 +45,8 @@ pub struct Throttled {
     pub stopped: Duration,
     /// For how long it was throttled.
     pub elapsed: Duration,
+    /// For how long it was found paused by somebody else, beside that.
+    pub held: Duration,
     /// The processor's time that it used meanwhile.
     pub used: Duration,
     /// Whether it ended meanwhile, by somebody else's doing.
@@ -119,12 +121,21 @@ impl Target {
 
     /// Returns whether the process is still there.
     fn signal(&self, signal: Signal) -> bool {
+        self.send(signal as libc::c_int)
+    }
+
+    /// Whether it has not been waited for.
+    fn is_there(&self) -> bool {
+        self.send(0)
+    }
+
+    fn send(&self, signal: libc::c_int) -> bool {
         // SAFETY: pidfd_send_signal(2) with no siginfo reads nothing of ours.
         let sent = unsafe {
             libc::syscall(
                 libc::SYS_pidfd_send_signal,
                 self.pidfd.as_raw_fd(),
-                signal as libc::c_int,
+                signal,
                 0_usize,
                 0_usize,
             )
@@ -170,7 +181,8 @@ fn alternate(target: &Target, gate: &Gate, stop: &AtomicBool, told: &Mutex<Throt
                 // Cycles in which another had it paused do not count.
                 tally.elapsed += cycle.elapsed();
             } else {
-                tally.ended = !*paused;
+                tally.ended = !target.is_there();
+                tally.held += cycle.elapsed();
             }
         }
         run_since = Instant::now();

@@ -45,6 +45,8 @@ pub enum FaultKind {
     CrashLoop,
     /// Processes get a fifth of the processor's time.
     SlowCpu,
+    /// Processes get no more memory.
+    Memory,
     /// Power fails: processes are killed, and what was not synced is lost.
     Power,
     /// The same, and a part of what was not synced is kept.
@@ -70,7 +72,7 @@ fn known() -> String {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Partition,
         Self::Kill,
         Self::Pause,
@@ -86,6 +88,7 @@ impl FaultKind {
         Self::Terminate,
         Self::CrashLoop,
         Self::SlowCpu,
+        Self::Memory,
         Self::Power,
         Self::TornWrite,
         Self::DiskFull,
@@ -113,6 +116,7 @@ impl FaultKind {
             Self::Terminate => "terminate",
             Self::CrashLoop => "crash-loop",
             Self::SlowCpu => "slow-cpu",
+            Self::Memory => "memory",
             Self::Power => "power",
             Self::TornWrite => "torn-write",
             Self::DiskFull => "disk-full",
@@ -134,6 +138,7 @@ impl FaultKind {
             Self::Terminate => 16,
             Self::CrashLoop => 17,
             Self::SlowCpu => 18,
+            Self::Memory => 31,
             Self::Power => 19,
             Self::Cut => 20,
             Self::Delay => 21,
@@ -185,6 +190,7 @@ impl FaultKind {
             Self::CorruptFile => {
                 "a process is killed, and finds its log corrupted: it must notice, and not go on"
             }
+            Self::Memory => "processes keep the memory that they have, and get no more",
             Self::SlowCpu => {
                 "processes get a fifth of the time: they are stopped and continued, several times a second"
             }
@@ -240,7 +246,7 @@ impl FaultKind {
             Self::Delay | Self::Reorder | Self::Duplicate | Self::Corrupt => &[Facility::Queues],
             Self::Slow => &[Facility::Rates],
             Self::Kill | Self::Pause | Self::Drift | Self::Clock => &[],
-            Self::Terminate | Self::CrashLoop | Self::SlowCpu => &[],
+            Self::Terminate | Self::CrashLoop | Self::SlowCpu | Self::Memory => &[],
             Self::Power | Self::TornWrite => &[Facility::Disks],
             Self::DiskFull | Self::DiskError | Self::SlowDisk | Self::CorruptFile => &[Facility::Disks],
         }
@@ -279,6 +285,7 @@ impl FaultKind {
             Self::Terminate => sets.map(FaultVariant::Terminate).collect(),
             Self::CrashLoop => few(count).map(FaultVariant::CrashLoop).collect(),
             Self::SlowCpu => few(count).map(FaultVariant::SlowCpu).collect(),
+            Self::Memory => some(count).map(FaultVariant::Memory).collect(),
             Self::Power => sets.map(FaultVariant::Power).collect(),
             Self::TornWrite => sets.map(FaultVariant::TornWrite).collect(),
             Self::DiskFull => some(count).map(FaultVariant::DiskFull).collect(),

@@ -43,6 +43,8 @@ pub enum FaultVariant {
     CrashLoop(NodeSet),
     /// Give these nodes little time.
     SlowCpu(NodeSet),
+    /// Deny these nodes more memory.
+    Memory(NodeSet),
     /// Let power fail at these nodes.
     Power(NodeSet),
     /// The same, and tear what they wrote last.
@@ -77,6 +79,7 @@ impl FaultVariant {
             Self::Terminate(_) => FaultKind::Terminate,
             Self::CrashLoop(_) => FaultKind::CrashLoop,
             Self::SlowCpu(_) => FaultKind::SlowCpu,
+            Self::Memory(_) => FaultKind::Memory,
             Self::Power(_) => FaultKind::Power,
             Self::TornWrite(_) => FaultKind::TornWrite,
             Self::DiskFull(_) => FaultKind::DiskFull,
@@ -102,6 +105,7 @@ impl FaultVariant {
             | Self::Corrupt(variant)
             | Self::Slow(variant) => variant.name(),
             Self::Terminate(nodes) | Self::CrashLoop(nodes) | Self::SlowCpu(nodes) => nodes.name(),
+            Self::Memory(nodes) => nodes.name(),
             Self::Power(nodes) | Self::TornWrite(nodes) | Self::SlowDisk(nodes) => nodes.name(),
             Self::DiskFull(nodes) | Self::DiskError(nodes) => nodes.name(),
             Self::CorruptFile(variant) => variant.name(),
@@ -143,7 +147,7 @@ impl FaultVariant {
     fn node_set(self) -> Option<NodeSet> {
         match self {
             Self::Kill(set) | Self::Pause(set) | Self::Terminate(set) | Self::CrashLoop(set) => Some(set),
-            Self::SlowCpu(set) | Self::Power(set) | Self::TornWrite(set) => Some(set),
+            Self::SlowCpu(set) | Self::Memory(set) | Self::Power(set) | Self::TornWrite(set) => Some(set),
             Self::DiskFull(set) | Self::DiskError(set) | Self::SlowDisk(set) => Some(set),
             _ => None,
         }
@@ -157,6 +161,7 @@ impl FaultVariant {
             Self::Terminate(_) => Self::Terminate(set),
             Self::CrashLoop(_) => Self::CrashLoop(set),
             Self::SlowCpu(_) => Self::SlowCpu(set),
+            Self::Memory(_) => Self::Memory(set),
             Self::Power(_) => Self::Power(set),
             Self::TornWrite(_) => Self::TornWrite(set),
             Self::DiskFull(_) => Self::DiskFull(set),
