@@ -23,6 +23,8 @@ use super::{Disk, Refusal, State};
 /// Names and attributes are asked for anew each time.
 const TTL: Duration = Duration::ZERO;
 const BLOCK: u64 = 512;
+/// How often a sync on a stalled disk looks whether it may go on.
+const STALL_POLL: Duration = Duration::from_millis(2);
 /// `FALLOC_FL_KEEP_SIZE` of fallocate(2).
 const KEEP_SIZE: i32 = 1;
 /// `RENAME_NOREPLACE` of rename(2).
@@ -61,6 +63,11 @@ impl State {
             true => Ok(()),
             false => Err(Errno::EIO),
         }
+    }
+
+    /// Whether a sync has to wait still: one that power failed for has not.
+    fn is_stalled(&self, handle: FileHandle) -> bool {
+        self.stalled && self.is_open(handle).is_ok()
     }
 
     fn write(
@@ -165,9 +172,12 @@ impl Server {
         let (admitted, delay) = {
             let mut state = self.disk.state();
             let admitted = state.is_open(handle).and_then(|()| state.admit(by, Doing::Using));
-            (admitted, state.sync_delay)
+            (
+                admitted,
+                state.sync_delay.or(state.stalled.then_some(Duration::ZERO)),
+            )
         };
-        let disk = self.disk.clone();
+        let (disk, waiting) = (self.disk.clone(), self.disk.clone());
         let sync = move || {
             let mut state = disk.state();
             // Power may have failed meanwhile.
@@ -179,6 +189,9 @@ impl Server {
                 // As many at once as programs wait for, and no more.
                 thread::spawn(move || {
                     thread::sleep(delay);
+                    while waiting.state().is_stalled(handle) {
+                        thread::sleep(STALL_POLL);
+                    }
                     finish(sync(), reply);
                 });
             }

@@ -150,6 +150,8 @@ struct State {
     /// Requests of the node's refused since the present refusal began.
     refused: u64,
     sync_delay: Option<Duration>,
+    /// Whether no sync ends.
+    stalled: bool,
     /// Whether what programs read is not what they wrote.
     corrupted: bool,
 }
@@ -182,6 +184,7 @@ impl Mount {
                 refusal: None,
                 refused: 0,
                 sync_delay: None,
+                stalled: false,
                 corrupted: false,
             })),
             root: root.to_owned(),
@@ -314,6 +317,12 @@ impl Disk {
     /// Lets each fsync take so much longer.
     pub fn delay_syncs(&self, by: Option<Duration>) {
         self.state().sync_delay = by;
+    }
+
+    /// Lets no fsync that begins from now on return, as a disk whose queue has filled up, or lets them return again. Where
+    /// power fails meanwhile they come to nothing.
+    pub fn stall(&self, stalled: bool) {
+        self.state().stalled = stalled;
     }
 
     /// Corrupts the largest file of the node. `None` if there is none that is large enough. Whoever used the disk must be

@@ -143,6 +143,7 @@ fn corruption_is_undone_unless_the_file_was_changed() {
             refusal: None,
             refused: 0,
             sync_delay: None,
+            stalled: false,
             corrupted: false,
         })),
         root: PathBuf::from("/"),

@@ -1,9 +1,13 @@
 //! Power failures: processes are killed at once, and what they had not synced is gone, as the page cache is when a machine
-//! loses power. What survives is said in [`disk`](crate::disk).
+//! loses power. What survives is said in [`disk`](crate::disk). It is the busy machine that has much to lose: so the queues
+//! of the disks fill up just before, and nothing that is written then is synced in time.
 //!
 //! A power failure is proven if wait(2) told that the processes had been ended by signal 9, and of a file beside the
 //! node's, of which a part was synced, all of that is there and not all of the rest; if the nodes stayed down until
 //! they were to be started, and then other processes ran.
+
+use std::thread;
+use std::time::Duration;
 
 use super::aim::Aim;
 use super::{Arena, Evidence, Fault, FaultError, disk, parallel, require_disks};
@@ -11,6 +15,10 @@ use crate::disk::{Lost, Planted, Tail};
 use crate::node::{Node, NodeSet};
 use crate::process::{NodeState, ProcessError};
 use crate::schedule::ScheduledFault;
+
+/// For how long nothing is synced before power fails: much longer than an acknowledgement takes, and less than an
+/// election.
+const BACKLOG: Duration = Duration::from_millis(150);
 
 /// A power failure.
 pub(super) struct Power {
@@ -87,7 +95,12 @@ impl Fault for Power {
         // At once: a slow disk may take its time.
         let planted = parallel::for_each(&chosen, |node| Ok(disk(arena, *node)?.plant()));
         let planted = planted.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let disks = chosen.iter().map(|node| disk(arena, *node));
+        let disks = disks.collect::<Result<Vec<_>, _>>()?;
+        disks.iter().for_each(|disk| disk.stall(true));
+        thread::sleep(BACKLOG);
         let results = parallel::for_each(&chosen, |node| Ok(arena.nodes.cut_power(*node)?));
+        disks.iter().for_each(|disk| disk.stall(false));
         let mut first_error = Ok(());
         for ((node, result), planted) in chosen.iter().zip(results).zip(planted) {
             match result {

@@ -60,7 +60,7 @@ pub(crate) const MUTANTS: &[MutantInfo] = &[
     processes(Mutant::SnapshotNotRestored, "partition", FREQUENT_SNAPSHOTS),
     processes(Mutant::LocalReadAfterRestart, "kill", &[]),
     simulator(Mutant::LeaseIgnoresDrift, "partition,clock"),
-    processes(Mutant::AckBeforeSync, "power,slow-disk", SHORT_POWER_FAILURES),
+    processes(Mutant::AckBeforeSync, "power", SHORT_POWER_FAILURES),
 ];
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub(crate) const MUTANTS: &[MutantInfo] = &[
     processes(Mutant::VotesByMyid, "partition,kill,pause", THREE_SERVERS),
     processes(Mutant::CommitWithoutQuorum, "partition", MANY_KEYS),
     processes(Mutant::CommitsOutOfOrder, "partition", &[]),
-    processes(Mutant::AckBeforeSync, "power,slow-disk", SHORT_POWER_FAILURES),
+    processes(Mutant::AckBeforeSync, "power", SHORT_POWER_FAILURES),
     // Real processes catch it in 2 of 3 attempts: a leader seldom keeps an observer, and no other voter, on its side.
     simulator(Mutant::ObserversCounted, "partition"),
     processes(Mutant::DiffSkipsOne, "partition,kill", LOCAL_READS),
