@@ -192,6 +192,35 @@ fn every_fault_is_proven(nemesis: &str, time_limit: &str) -> TempDir {
     store
 }
 
+/// Both clusters have the same addresses and write the same values: whatever passed from one to the other would show.
+#[test]
+fn two_runs_at_a_time_do_not_disturb_each_other() {
+    let stores = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let args = |nemesis| ["--nemesis", nemesis, "--time-limit", "6s", "--seed", "4"];
+    let struck = start(&stores[0], &args("partition,kill,delay,clock"));
+    let spared = start(&stores[1], &["--time-limit", "6s", "--seed", "4"]);
+    let outputs = [struck, spared].map(|child| child.wait_with_output().unwrap());
+    for (store, output) in stores.iter().zip(&outputs) {
+        let results = results(store);
+        assert_ne!(results.verdict, RunVerdict::HarnessError, "{}", said(output));
+        let valid = |claim: &splitbrain_reports::results::Claim| claim.verdict == ClaimVerdict::Valid;
+        assert!(results.claims.iter().all(valid), "{}", said(output));
+        assert!(results.ops.ok > 100, "{}", said(output));
+    }
+    assert!(
+        results(&stores[0]).faults.iter().all(|fault| fault.proven),
+        "{}",
+        said(&outputs[0])
+    );
+    // A node that another run's nemesis had struck would be seen down, or paused.
+    let seen = fs::read_to_string(latest(&stores[1]).join("nemesis.jsonl")).unwrap();
+    assert!(seen.contains(r#""role":"leader""#), "{seen}");
+    assert!(
+        !seen.contains(r#""role":"down""#) && !seen.contains(r#""role":"paused""#),
+        "{seen}"
+    );
+}
+
 #[test]
 fn a_schedule_is_played_as_written_and_again_as_recorded() {
     let by_hand = tempfile::tempdir().unwrap();

@@ -21,7 +21,8 @@ pub(crate) fn time_ns(event: &NemesisEvent) -> u64 {
     match event {
         NemesisEvent::Start { time, .. }
         | NemesisEvent::Stop { time, .. }
-        | NemesisEvent::Node { time, .. } => *time,
+        | NemesisEvent::Node { time, .. }
+        | NemesisEvent::Clock { time, .. } => *time,
     }
 }
 
@@ -55,7 +56,7 @@ pub(crate) fn bands(results: &Results, nemesis: &[NemesisEvent]) -> Vec<Band> {
                     band.stop_ns = Some(*time);
                 }
             }
-            NemesisEvent::Node { .. } => {}
+            NemesisEvent::Node { .. } | NemesisEvent::Clock { .. } => {}
         }
     }
     for fault in &results.faults {

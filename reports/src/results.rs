@@ -326,4 +326,16 @@ pub enum NemesisEvent {
         /// Its term or epoch.
         term: u64,
     },
+    /// The clock of a node's process was read, in a run whose faults bend clocks.
+    Clock {
+        /// Nanoseconds on the history's clock.
+        time: u64,
+        /// The node.
+        node: String,
+        /// The least by which it can be ahead of the history's clock since it was first read in this process, in
+        /// microseconds; negative where it is behind.
+        least_us: i64,
+        /// The most.
+        most_us: i64,
+    },
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use splitbrain_nemesis::schedule::FaultKind;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant, MissedTickBehavior};
 
+use super::clocks::ClockReader;
 use super::cluster::Cluster;
 use super::load::Clients;
 use super::nemesis::{Nemesis, NemesisLog};
@@ -133,10 +135,16 @@ impl Stage<'_> {
             start_ns,
         );
         let nemesis = nemesis.map_err(|error| super::cluster::host("starting the nemesis", &error))?;
+        let clocks = self.read_clocks()?;
         let played = self.until_time_is_up(view, &mut clients, &nemesis).await;
         // Heal first: what is drained afterwards then has a cluster that can answer.
         nemesis.stop();
-        let conducted = tokio::task::spawn_blocking(|| nemesis.join()).await;
+        let conducted = tokio::task::spawn_blocking(|| {
+            let conducted = nemesis.join();
+            drop(clocks);
+            conducted
+        })
+        .await;
         after.load_end_ns = clock.now_ns();
         self.progress.phase("waiting for the last answers");
         let load = Arc::clone(clients.load());
@@ -150,6 +158,17 @@ impl Stage<'_> {
                 .map(|error| format!("the nemesis failed: {error}")),
         );
         played.and(drained)
+    }
+
+    /// Reads the clocks of the nodes, where faults bend them.
+    fn read_clocks(&self) -> Result<Option<ClockReader>> {
+        let kinds = self.test.schedule.kinds();
+        if !kinds.into_iter().any(FaultKind::strikes_clocks) {
+            return Ok(None);
+        }
+        ClockReader::start(Arc::clone(&self.cluster), Arc::clone(&self.log), self.pen.clock())
+            .map(Some)
+            .map_err(|error| super::cluster::host("starting to read clocks", &error))
     }
 
     /// Shows progress until load has run its time, a signal comes, or something fails.

@@ -17,6 +17,7 @@ pub mod together;
 pub mod verdict;
 pub mod write;
 
+mod clocks;
 mod cluster;
 mod conduct;
 mod load;

@@ -30,6 +30,21 @@ impl Axis {
         }
     }
 
+    /// From a round number not above `low` to one not below `high`, which is above it; zero has a label.
+    pub(super) fn around_zero(low: f64, high: f64, text: impl Fn(f64) -> String) -> Self {
+        let step = round_step((high - low).max(1e-9) / 4.0);
+        let (first, last) = (
+            (low / step + 1e-9).floor() as i32,
+            (high / step - 1e-9).ceil() as i32,
+        );
+        let ticks = (first..=last).map(|i| f64::from(i) * step).map(|y| (y, text(y)));
+        Self {
+            low: f64::from(first) * step,
+            high: f64::from(last) * step,
+            ticks: ticks.collect(),
+        }
+    }
+
     /// Whole decades around positive milliseconds, for values given as [`decade`] of them.
     pub(super) fn milliseconds(low_ms: f64, high_ms: f64) -> Self {
         let resolved = |ms: f64| 10f64.powf(decade(ms));

@@ -3,6 +3,7 @@
 mod availability;
 mod axis;
 mod bins;
+mod clocks;
 mod compare;
 mod frame;
 mod latency;
@@ -54,7 +55,8 @@ impl Plot {
     }
 }
 
-/// All plots of a run, in the order of the page. A plot without data says so in place of axes.
+/// All plots of a run, in the order of the page. A plot without data says so in place of axes; that of the clocks is there
+/// only if they were read, as they are where faults bend them.
 #[must_use]
 pub fn plots(report: &RunReport<'_>) -> Vec<Plot> {
     let bands = report.bands();
@@ -63,12 +65,14 @@ pub fn plots(report: &RunReport<'_>) -> Vec<Plot> {
         span: report.span(),
         bands: &bands,
     };
-    vec![
+    let mut plots = vec![
         latency::scatter(&scene),
         latency::quantiles(&scene),
         rate::plot(&scene),
         availability::plot(&scene),
         staleness::milliseconds(&scene),
         staleness::versions(&scene),
-    ]
+    ];
+    plots.extend(clocks::plot(&scene));
+    plots
 }

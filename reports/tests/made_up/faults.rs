@@ -110,7 +110,8 @@ pub fn nemesis(faults: &[Fault]) -> Vec<NemesisEvent> {
     events.sort_by_key(|event| match event {
         NemesisEvent::Start { time, .. }
         | NemesisEvent::Stop { time, .. }
-        | NemesisEvent::Node { time, .. } => *time,
+        | NemesisEvent::Node { time, .. }
+        | NemesisEvent::Clock { time, .. } => *time,
     });
     events
 }

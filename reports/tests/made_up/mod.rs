@@ -160,6 +160,7 @@ pub fn hostile() -> MadeUp {
             }
             NemesisEvent::Stop { evidence, .. } => *evidence = vec![evil()],
             NemesisEvent::Node { node, role, .. } => (*node, *role) = (evil(), evil()),
+            NemesisEvent::Clock { node, .. } => *node = evil(),
         }
     }
     made_up
