@@ -35,7 +35,7 @@ const SHORT_POWER_FAILURES: &[&str] = &[
     "--nodes=3",
     "--fault-time=300ms-1s",
     "--fault-gap=100ms-400ms",
-    "--keys=1000",
+    "--keys=200",
 ];
 
 /// Clients take their sessions from one server to the next.
