@@ -111,10 +111,21 @@ fn the_smoke_campaign_passes_and_is_told_in_every_form() {
         .sum();
     eprintln!("{took:.1?} in all, {:.1} s of it in runs", in_runs as f64 / 1e3);
 
+    assert_eq!(links(&dir.join("campaign.html")), 12, "{}", said(&output));
     let at = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
     let dir = dir.to_str().unwrap();
     let merged = self::output(&["campaign", "merge", dir, dir, "-o", &at("nights.sqlite")]);
     assert_eq!(merged.status.code(), Some(0), "{}", said(&merged));
+    assert_eq!(links(&root.path().join("campaign.html")), 12, "{}", said(&merged));
+    for (stored, page) in [
+        (dir.to_owned(), format!("{dir}/campaign.html")),
+        (at("nights.sqlite"), at("campaign.html")),
+    ] {
+        fs::remove_file(&page).unwrap();
+        let drawn = self::output(&["report", &stored]);
+        assert_eq!(drawn.status.code(), Some(0), "{}", said(&drawn));
+        assert!(Path::new(&page).is_file(), "{}", said(&drawn));
+    }
     let status = self::output(&[
         "campaign",
         "status",
@@ -161,6 +172,23 @@ fn the_smoke_campaign_passes_and_is_told_in_every_form() {
         let text = fs::read_to_string(at(name)).unwrap();
         assert!(text.contains(part), "{name}: {text}");
     }
+}
+
+/// How many runs a campaign's page links to. Each of the links leads to a page that is there.
+fn links(page: &Path) -> usize {
+    let html = fs::read_to_string(page).unwrap();
+    let (_, data) = html.split_once("id=\"campaign-data\">").unwrap();
+    let data = value(data.split_once("</script>").unwrap().0);
+    let links = data["units"]["page"].as_array().unwrap().iter();
+    links
+        .filter(|link| link.as_str() != Some(""))
+        .inspect(|link| {
+            assert!(
+                page.parent().unwrap().join(link.as_str().unwrap()).is_file(),
+                "{link}"
+            )
+        })
+        .count()
 }
 
 fn value(text: &str) -> Value {
@@ -354,7 +382,9 @@ fn bad_input_is_refused_with_its_exit_code_and_loses_nothing() {
         &["slice:2/5"],
     );
     let unit = &Plan::read(&Path::new(dir).join("plan.jsonl")).unwrap().units[0].id;
-    fs::write(Path::new(dir).join("units").join(format!("{unit}.jsonl")), "{}\n").unwrap();
+    let record = Path::new(dir).join("units").join(format!("{unit}.jsonl"));
+    fs::write(&record, "{}\n").unwrap();
+    refused(&["report", dir], 2, &[unit, "corrupt"]);
     for command in ["run", "status"] {
         refused(&["campaign", command, dir], 2, &[unit, "corrupt"]);
     }

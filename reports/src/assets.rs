@@ -26,6 +26,24 @@ pub(crate) const COMPARISON_SCRIPTS: [&str; 2] = [
     include_str!("../assets/reveal.js"),
 ];
 
+/// The style sheets of a campaign's page.
+pub(crate) const CAMPAIGN_STYLES: [&str; 4] = [
+    include_str!("../assets/tokens.css"),
+    include_str!("../assets/page.css"),
+    include_str!("../assets/campaign.css"),
+    include_str!("../assets/print.css"),
+];
+
+/// The scripts of a campaign's page, each after those that it uses.
+pub(crate) const CAMPAIGN_SCRIPTS: [&str; 6] = [
+    include_str!("../assets/copy.js"),
+    include_str!("../assets/window.js"),
+    include_str!("../assets/sortable.js"),
+    include_str!("../assets/grid.js"),
+    include_str!("../assets/runs_table.js"),
+    include_str!("../assets/campaign.js"),
+];
+
 /// The scripts of a run's page, each after those that it uses.
 pub(crate) const SCRIPTS: [&str; 11] = [
     include_str!("../assets/copy.js"),
@@ -90,6 +108,8 @@ mod tests {
         for asset in STYLES
             .iter()
             .chain(&COMPARISON_STYLES)
+            .chain(&CAMPAIGN_STYLES)
+            .chain(&CAMPAIGN_SCRIPTS)
             .chain(&CHECK_STYLES)
             .chain(&SCRIPTS)
             .chain(&CHECK_SCRIPTS)
@@ -101,7 +121,7 @@ mod tests {
 
     #[test]
     fn scripts_never_parse_markup() {
-        for script in SCRIPTS.into_iter().chain(CHECK_SCRIPTS) {
+        for script in SCRIPTS.into_iter().chain(CHECK_SCRIPTS).chain(CAMPAIGN_SCRIPTS) {
             for sink in [
                 "innerHTML",
                 "outerHTML",

@@ -66,7 +66,7 @@ enum Command {
     Export(export::ExportArgs),
     /// Run a stored run again several times, and see how often it fails
     Repro(ReproOptions),
-    /// Draw the page and plots of a stored run again
+    /// Draw the page of a stored run, comparison or campaign again
     Report(report::ReportArgs),
     /// Make stored runs that passed smaller
     Gc(gc::GcArgs),
