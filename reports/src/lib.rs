@@ -19,6 +19,7 @@ mod page;
 mod plots;
 mod report;
 pub mod results;
+pub mod store;
 mod timeline;
 
 pub use check::check_page;
