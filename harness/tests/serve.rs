@@ -248,7 +248,7 @@ fn listed_and_found(server: &Server) {
         assert_eq!(found(query), count, "{query}");
     }
     let signature = text
-        .split("signature ")
+        .split(">signature ")
         .nth(1)
         .unwrap()
         .split('<')

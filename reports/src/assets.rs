@@ -45,7 +45,7 @@ pub(crate) const CAMPAIGN_SCRIPTS: [&str; 6] = [
 ];
 
 /// The scripts of a run's page, each after those that it uses.
-pub(crate) const SCRIPTS: [&str; 11] = [
+pub(crate) const SCRIPTS: [&str; 12] = [
     include_str!("../assets/copy.js"),
     include_str!("../assets/reveal.js"),
     include_str!("../assets/columns.js"),
@@ -56,6 +56,7 @@ pub(crate) const SCRIPTS: [&str; 11] = [
     include_str!("../assets/details.js"),
     include_str!("../assets/table.js"),
     include_str!("../assets/gestures.js"),
+    include_str!("../assets/stage.js"),
     include_str!("../assets/timeline.js"),
 ];
 
@@ -69,7 +70,7 @@ pub(crate) const CHECK_STYLES: [&str; 5] = [
 ];
 
 /// The scripts of the page of a checked history, each after those that it uses.
-pub(crate) const CHECK_SCRIPTS: [&str; 13] = [
+pub(crate) const CHECK_SCRIPTS: [&str; 14] = [
     include_str!("../assets/reveal.js"),
     include_str!("../assets/columns.js"),
     include_str!("../assets/window.js"),
@@ -77,6 +78,7 @@ pub(crate) const CHECK_SCRIPTS: [&str; 13] = [
     include_str!("../assets/details.js"),
     include_str!("../assets/table.js"),
     include_str!("../assets/gestures.js"),
+    include_str!("../assets/stage.js"),
     include_str!("../assets/history_ops.js"),
     include_str!("../assets/history_lanes.js"),
     include_str!("../assets/linearizations.js"),

@@ -194,7 +194,8 @@ mod tests {
     fn a_mode_passes_only_in_a_run_that_passed_and_no_violation_is_lost() {
         use ClaimVerdict::{Invalid, Unknown, Valid};
         use RunVerdict::{HarnessError, Pass, Violation};
-        let cases: &[(RunVerdict, &[(&str, ClaimVerdict)], State)] = &[
+        type Case<'a> = (RunVerdict, &'a [(&'a str, ClaimVerdict)], State);
+        let cases: &[Case<'_>] = &[
             (Pass, &[("log", Valid)], State::Pass),
             (Pass, &[], State::Unknown),
             (Pass, &[("lease", Valid)], State::Unknown),
