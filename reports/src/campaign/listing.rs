@@ -86,9 +86,8 @@ pub(super) fn data<'a>(campaign: &'a Campaign, matrix: &Matrix) -> (Data<'a>, Li
     let (mut count, mut bytes) = (0, 0);
     let mut left_out = Counts::default();
     for (night, _, unit) in &all {
-        bytes += UNIT_BYTES;
-        if bytes + interned.bytes <= BYTES_MAX {
-            bytes += units.push(*night, unit, &mut interned);
+        if bytes + interned.bytes < BYTES_MAX {
+            bytes += UNIT_BYTES + units.push(*night, unit, &mut interned);
             count += 1;
         } else {
             left_out.add(unit.state);

@@ -16,6 +16,9 @@ const NIGHTS_MAX: usize = 60;
 /// More failures than this nobody reads; those that matter least are left out.
 const FAILURES_MAX: usize = 400;
 
+/// More ops than this of a failure's shape are not shown.
+const SHAPE_MAX: usize = 24;
+
 /// The page of a campaign: one HTML document that fetches nothing and runs no script but its own. Its links lead to the
 /// pages of the runs that are kept.
 #[must_use]
@@ -181,6 +184,9 @@ struct FailureRow<'a> {
     rate: String,
     href: Option<String>,
     without: &'static str,
+    shape: &'a [String],
+    /// How many ops of the shape are not shown.
+    shape_left: usize,
 }
 
 impl<'a> FailureRow<'a> {
@@ -210,6 +216,8 @@ impl<'a> FailureRow<'a> {
                 _ => None,
             },
             without: without(&failure.kept),
+            shape: &failure.shape[..failure.shape.len().min(SHAPE_MAX)],
+            shape_left: failure.shape.len().saturating_sub(SHAPE_MAX),
         }
     }
 }

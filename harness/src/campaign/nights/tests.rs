@@ -199,11 +199,20 @@ fn a_corrupt_or_foreign_result_is_refused_by_its_file() {
     let good = std::fs::read_to_string(&file).unwrap();
     let mut nights = Nights::create(&root.path().join("nights.sqlite")).unwrap();
     let elsewhere = std::fs::read_to_string(folder.record_file(&plan.units[4])).unwrap();
+    let newer = {
+        let line = good
+            .lines()
+            .next()
+            .unwrap()
+            .replacen("\"version\":1", "\"version\":2", 1);
+        format!("{line}\n{}\n", sha256(line.as_bytes()))
+    };
     let cases = [
         (good.replacen("made up", "made uq", 1), "corrupt"),
         (good[..good.len() / 2].to_owned(), "corrupt"),
         (String::new(), "corrupt"),
         (elsewhere, "not of"),
+        (newer, "use a newer one"),
     ];
     for (text, expected) in cases {
         std::fs::write(&file, text).unwrap();
