@@ -177,7 +177,13 @@ fn store() -> TempDir {
     fs::remove_file(cut.join("results.json")).unwrap();
     let bad = copy("bad/20000102T000000Z-1");
     fs::write(bad.join("results.json"), "{\"verdict\":\"pass\"").unwrap();
-    fs::write(root.path().join("secret"), "the secret").unwrap();
+    fs::write(root.path().join("secret"), "\"the secret\"").unwrap();
+    let linked = copy("linked/20000103T000000Z-1");
+    fs::remove_file(linked.join("results.json")).unwrap();
+    symlink("../../../secret", linked.join("results.json")).unwrap();
+    let piped = copy("piped/20000104T000000Z-1");
+    fs::remove_file(piped.join("results.json")).unwrap();
+    nix::unistd::mkfifo(&piped.join("results.json"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     symlink("../secret", store.join("out")).unwrap();
     symlink("/etc", store.join("etc")).unwrap();
     root
@@ -214,7 +220,7 @@ fn listed_and_found(server: &Server) {
     let list = server.get("/");
     assert_eq!(list.status, 200, "{}", list.head);
     let text = list.text();
-    assert!(text.contains("5 entries, the newest first"), "{text}");
+    assert!(text.contains("7 entries, the newest first"), "{text}");
     let place = |part: &str| {
         text.find(part)
             .unwrap_or_else(|| panic!("{part} is not in {text}"))
@@ -227,8 +233,9 @@ fn listed_and_found(server: &Server) {
         place("<strong>real</strong>") < place("It has not ended"),
         "the oldest last"
     );
-    // What cannot be read is no pass.
-    assert!(text.contains("results.json: ") && text.matches("No verdict").count() == 2);
+    // What cannot be read is no pass, and what a link leads to outside is not told in any form.
+    assert!(!text.contains("the secret"));
+    assert!(text.contains("results.json: ") && text.matches("No verdict").count() == 4);
     for markup in ["<script", "<img", "</textarea"] {
         assert!(!text.contains(markup), "{markup}");
     }
@@ -237,11 +244,11 @@ fn listed_and_found(server: &Server) {
         text.matches("<th scope=\"row\" class=\"time\"").count()
     };
     for (query, count) in [
-        ("", 5),
+        ("", 7),
         ("violation", 1),
         ("VIOLATION+log+seed+7", 1),
-        ("no+verdict", 2),
-        ("run+raft", 4),
+        ("no+verdict", 4),
+        ("run+raft", 6),
         ("%3Cimg+onerror", 1),
         ("nothing+like+it", 0),
     ] {
@@ -382,8 +389,8 @@ fn in_a_browser(browser: &mut browser::Browser, server: &Server) {
     browser.eval("document.getElementById('q').value = 'real'");
     browser.eval("document.querySelector('form').requestSubmit()");
     browser.wait("location.search === '?q=real' && document.readyState === 'complete'");
-    // Two copies of it have kept its name.
-    assert_eq!(browser.eval("document.querySelectorAll('th.time').length"), 3);
+    // Four copies of it have kept its name.
+    assert_eq!(browser.eval("document.querySelectorAll('th.time').length"), 5);
     browser.open(
         &at("/files/latest/report.html"),
         "window.timeline && window.timeline.layout",

@@ -150,6 +150,22 @@ fn ten_thousand_units_have_room_and_of_more_the_oldest_passes_are_left_out() {
 }
 
 #[test]
+fn a_violation_without_a_signature_is_never_said_to_be_none() {
+    let mut campaign = made_up_campaign::campaign(2, 60);
+    campaign.failures.clear();
+    let html = campaign_page(&campaign);
+    assert!(html.contains("told no signature") && !html.contains("showed a violation.</p>"));
+    campaign.failures = made_up_campaign::campaign(1, 4).failures;
+    campaign.failures.retain(|failure| failure.planted);
+    let planted_only = "those below are of planted bugs";
+    assert!(!campaign_page(&campaign).contains(planted_only));
+    for unit in campaign.nights.iter_mut().flat_map(|night| &mut night.units) {
+        unit.state = if unit.planted { unit.state } else { State::Pass };
+    }
+    assert!(campaign_page(&campaign).contains(planted_only));
+}
+
+#[test]
 fn a_campaign_of_nothing_has_a_page() {
     let mut campaign = made_up_campaign::campaign(1, 0);
     campaign.failures.clear();

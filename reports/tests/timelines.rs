@@ -109,7 +109,7 @@ fn windows_lanes_and_ops_are_moved_through() {
         let pixel = "(() => { const c = document.getElementById('canvas'); return [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].reduce((sum, each) => (sum * 31 + each) % 1000003, 7); })()";
         let light = browser.eval(pixel);
         browser.dark(true);
-        browser.wait(&format!("{} !== {light}", pixel));
+        browser.wait(&format!("{pixel} !== {light}"));
         browser.dark(false);
         assert!(browser.complaints.is_empty(), "{name}: {:?}", browser.complaints);
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,11 @@ use crate::failure::{Failure, Result};
 
 /// More entries of a folder than this are not listed.
 pub(super) const ENTRIES_MAX: usize = 5_000;
+
+/// A text longer than this is none that tells what a run is.
+const TEXT_MAX: u64 = 64 << 20;
+/// That there is nothing at a path.
+pub(super) const NOTHING: &str = "there is nothing that may be read";
 
 /// The store.
 pub(super) struct Store {
@@ -115,6 +120,25 @@ impl Store {
             file,
             length: about.len(),
         }))
+    }
+}
+
+impl Store {
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// If there is no file that may be shown, or it cannot be read, or is no text.
+    pub(super) fn text(&self, path: &Path) -> io::Result<String> {
+        let names: Vec<Vec<u8>> = path
+            .components()
+            .map(|part| part.as_os_str().as_bytes().to_vec())
+            .collect();
+        let Some(Found::File { file, .. }) = self.find(&names)? else {
+            return Err(io::Error::other(NOTHING));
+        };
+        let mut text = String::new();
+        file.take(TEXT_MAX).read_to_string(&mut text)?;
+        Ok(text)
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use splitbrain_reports::comparison::Comparison;
 use splitbrain_reports::results::{Results, RunVerdict};
 
+use super::files::{NOTHING, Store};
 use crate::campaign::page::Summary;
 use crate::campaign::signature;
 use crate::utc::Utc;
@@ -51,25 +52,18 @@ pub(super) struct Entry {
 }
 
 /// What was found the last time, so that only what has changed is read again.
+#[derive(Default)]
 pub(super) struct Index {
-    root: PathBuf,
     known: Mutex<HashMap<PathBuf, (SystemTime, u64, Entry)>>,
 }
 
 impl Index {
-    pub(super) fn new(root: PathBuf) -> Self {
-        Self {
-            root,
-            known: Mutex::default(),
-        }
-    }
-
     /// Everything that all words of a query are said of, and how much there is in all.
-    pub(super) fn search(&self, query: &str) -> (Vec<Entry>, usize) {
+    pub(super) fn search(&self, store: &Store, query: &str) -> (Vec<Entry>, usize) {
         let mut all = Vec::new();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        walk(&self.root, DEPTH_MAX, &mut |file, kind| {
-            all.extend(self.entry(file, kind, &mut known));
+        walk(store.path(), DEPTH_MAX, &mut |file, kind| {
+            all.extend(entry(store, file, kind, &mut known));
             all.len() < ENTRIES_MAX
         });
         known.retain(|file, _| file.exists());
@@ -80,44 +74,57 @@ impl Index {
         all.sort_by(|a, b| (&b.time, &b.folder).cmp(&(&a.time, &a.folder)));
         (all, count)
     }
-
-    /// What a file tells of. Nothing if it is gone meanwhile.
-    fn entry(
-        &self,
-        file: &Path,
-        kind: Kind,
-        known: &mut HashMap<PathBuf, (SystemTime, u64, Entry)>,
-    ) -> Option<Entry> {
-        // A run says what it is when it begins, and what it found when it ends.
-        let newest = if kind == Kind::Run {
-            let results = file.with_file_name("results.json");
-            fs::metadata(&results).or_else(|_| fs::metadata(file))
-        } else {
-            fs::metadata(file)
-        };
-        let about = newest.ok()?;
-        let (changed, length) = (about.modified().ok()?, about.len());
-        if let Some((then, size, entry)) = known.get(file)
-            && (*then, *size) == (changed, length)
-        {
-            return Some(entry.clone());
-        }
-        let folder = file.parent()?;
-        let mut entry = match kind {
-            Kind::Run => run(folder),
-            Kind::Comparison => comparison(file),
-            Kind::Campaign => campaign(file),
-        };
-        entry.folder = folder.strip_prefix(&self.root).ok()?.to_owned();
-        if entry.time.is_empty() {
-            entry.time = time_of(folder, changed);
-        }
-        entry.page = entry.page.filter(|page| folder.join(page).is_file());
-        entry.words = words(&entry);
-        known.insert(file.to_owned(), (changed, length, entry.clone()));
-        Some(entry)
-    }
 }
+
+/// What a file tells of. Nothing if it is gone meanwhile.
+fn entry(
+    store: &Store,
+    file: &Path,
+    kind: Kind,
+    known: &mut HashMap<PathBuf, (SystemTime, u64, Entry)>,
+) -> Option<Entry> {
+    // A run says what it is when it begins, and what it found when it ends.
+    let newest = match kind {
+        Kind::Run => fs::symlink_metadata(file.with_file_name("results.json")),
+        Kind::Comparison | Kind::Campaign => fs::symlink_metadata(file),
+    };
+    let about = newest.or_else(|_| fs::symlink_metadata(file)).ok()?;
+    let (changed, length) = (about.modified().ok()?, about.len());
+    let folder = file.parent()?;
+    let mut entry = match known.get(file) {
+        Some((then, size, entry)) if (*then, *size) == (changed, length) => entry.clone(),
+        _ => {
+            let entry = read(store, file, kind, changed)?;
+            known.insert(file.to_owned(), (changed, length, entry.clone()));
+            entry
+        }
+    };
+    // It may have been drawn or removed since.
+    entry.page = entry.page.filter(|page| folder.join(page).is_file());
+    Some(entry)
+}
+
+fn read(store: &Store, file: &Path, kind: Kind, changed: SystemTime) -> Option<Entry> {
+    let folder = file.parent()?;
+    let within = folder.strip_prefix(store.path()).ok()?;
+    // By the store: what is a link to elsewhere is not read here either.
+    let text = |name: &str| store.text(&within.join(name)).map_err(|error| error.to_string());
+    let name = file.file_name()?.to_string_lossy();
+    let mut entry = match kind {
+        Kind::Run => run(&text),
+        Kind::Comparison => comparison(&name, &text),
+        Kind::Campaign => campaign(&name, &text),
+    };
+    within.clone_into(&mut entry.folder);
+    if entry.time.is_empty() {
+        entry.time = time_of(folder, changed);
+    }
+    entry.words = words(&entry);
+    Some(entry)
+}
+
+/// Reads a file beside the one that said what it is.
+type Text<'a> = dyn Fn(&str) -> Result<String, String> + 'a;
 
 /// Tells of each file that says what something is, until told to stop. Links are not followed: what they lead to is found
 /// where it is.
@@ -195,9 +202,8 @@ struct Mode {
     name: String,
 }
 
-fn run(folder: &Path) -> Entry {
-    let read = |name: &str| fs::read_to_string(folder.join(name)).map_err(|error| error.to_string());
-    let configured = read("test.json")
+fn run(text: &Text<'_>) -> Entry {
+    let configured = text("test.json")
         .and_then(|text| serde_json::from_str::<Configured>(&text).map_err(|error| error.to_string()));
     let configured = match configured {
         Ok(configured) => configured,
@@ -219,12 +225,15 @@ fn run(folder: &Path) -> Entry {
     let mut entry = blank(Kind::Run, configured.name);
     entry.about = format!("{subject}: {}; seed {}", modes.join(", "), configured.seed);
     entry.page = Some("report.html".to_owned());
-    if !folder.join("results.json").exists() {
-        entry.reason = "It has not ended, or was cut short.".to_owned();
-        return entry;
-    }
-    let results = read("results.json")
-        .and_then(|text| serde_json::from_str::<Results>(&text).map_err(|error| error.to_string()));
+    let results = match text("results.json") {
+        Err(error) if error == NOTHING => {
+            entry.reason = "It has not ended, or was cut short.".to_owned();
+            return entry;
+        }
+        found => {
+            found.and_then(|text| serde_json::from_str::<Results>(&text).map_err(|error| error.to_string()))
+        }
+    };
     match results {
         Ok(results) => {
             entry.verdict = Some(results.verdict);
@@ -237,9 +246,10 @@ fn run(folder: &Path) -> Entry {
     entry
 }
 
-fn comparison(file: &Path) -> Entry {
-    let read = fs::read_to_string(file).map_err(|error| error.to_string());
-    match read.and_then(|text| serde_json::from_str::<Comparison>(&text).map_err(|error| error.to_string())) {
+fn comparison(name: &str, text: &Text<'_>) -> Entry {
+    match text(name)
+        .and_then(|text| serde_json::from_str::<Comparison>(&text).map_err(|error| error.to_string()))
+    {
         Ok(found) => {
             let mut entry = blank(Kind::Comparison, found.name);
             let labels: Vec<String> = found
@@ -264,13 +274,14 @@ fn comparison(file: &Path) -> Entry {
             entry.reason = found.reason;
             entry
         }
-        Err(error) => unreadable(Kind::Comparison, file, &error),
+        Err(error) => unreadable(Kind::Comparison, name, &error),
     }
 }
 
-fn campaign(file: &Path) -> Entry {
-    let read = fs::read_to_string(file).map_err(|error| error.to_string());
-    match read.and_then(|text| serde_json::from_str::<Summary>(&text).map_err(|error| error.to_string())) {
+fn campaign(name: &str, text: &Text<'_>) -> Entry {
+    match text(name)
+        .and_then(|text| serde_json::from_str::<Summary>(&text).map_err(|error| error.to_string()))
+    {
         Ok(found) => {
             let mut entry = blank(
                 Kind::Campaign,
@@ -285,16 +296,11 @@ fn campaign(file: &Path) -> Entry {
             entry.signatures = found.signatures;
             entry
         }
-        Err(error) => unreadable(Kind::Campaign, file, &error),
+        Err(error) => unreadable(Kind::Campaign, name, &error),
     }
 }
 
-fn unreadable(kind: Kind, file: &Path, error: &str) -> Entry {
-    let name = file
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+fn unreadable(kind: Kind, name: &str, error: &str) -> Entry {
     let mut entry = blank(kind, "unreadable".to_owned());
     entry.reason = format!("{name}: {error}");
     entry

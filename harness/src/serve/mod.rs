@@ -74,7 +74,7 @@ async fn listen(path: PathBuf, port: u16) -> Result<Exit> {
         .port();
     let server = Arc::new(Server {
         store,
-        index: Index::new(path.clone()),
+        index: Index::default(),
         port,
     });
     let mut interrupt =

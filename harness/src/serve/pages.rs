@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use hyper::{Response, StatusCode};
 use splitbrain_reports::results::RunVerdict;
@@ -60,7 +61,7 @@ fn of_file(names: &[Vec<u8>], file: std::fs::File, length: u64, without_scripts:
 }
 
 fn list(store: &Store, index: &Index, query: &str, page: usize) -> String {
-    let (found, of) = index.search(query);
+    let (found, of) = index.search(store, query);
     let pages = found.len().div_ceil(PAGE).max(1);
     let page = page.min(pages);
     let entries = found.iter().skip((page - 1) * PAGE).take(PAGE).map(entry);
@@ -99,7 +100,7 @@ fn entry(entry: &Entry) -> ListEntry {
         } else {
             Vec::new()
         },
-        path: entry.folder.display().to_string(),
+        path: Path::new(".").join(&entry.folder).display().to_string(),
         page,
         folder,
     }

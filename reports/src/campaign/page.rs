@@ -53,6 +53,8 @@ pub fn campaign_page(campaign: &Campaign) -> String {
             .take(FAILURES_MAX)
             .map(FailureRow::new)
             .collect(),
+        clean_failed: has_violation(campaign, false),
+        violated: has_violation(campaign, false) || has_violation(campaign, true),
         failures_left: campaign.failures.len().saturating_sub(FAILURES_MAX),
         plots: plots::campaign_plots(&nights)
             .into_iter()
@@ -85,11 +87,22 @@ struct Page<'a> {
     planted: Vec<Strip>,
     failures: Vec<FailureRow<'a>>,
     failures_left: usize,
+    /// Whether any failure is of a system that nothing was planted into.
+    clean_failed: bool,
+    /// Whether anything did fail: a run that told no signature is in no row.
+    violated: bool,
     plots: Vec<PlotView>,
     figures: Vec<FiguresRow<'a>>,
     left_out: String,
     units: String,
     data: String,
+}
+
+/// Whether a run showed a violation, with a signature or without one, of planted bugs or of what nothing was planted into.
+fn has_violation(campaign: &Campaign, planted: bool) -> bool {
+    let mut units = campaign.nights.iter().flat_map(|night| &night.units);
+    campaign.failures.iter().any(|failure| failure.planted == planted)
+        || units.any(|unit| unit.planted == planted && unit.state == State::Violation)
 }
 
 /// The head of a night's column.
