@@ -1,8 +1,8 @@
 //! `serve`: the store in a browser, on this machine only.
 //!
 //! What runs left behind is not to be trusted: a node writes its own logs, a history may come from anywhere, and any page
-//! that a browser has open may try to reach a server on the loopback. So each request passes [`request`] before anything
-//! is opened, [`files`] opens nothing outside of the store, and [`answer`] says with each answer what a browser may make
+//! that a browser has open may try to reach a server on the loopback. So each request passes `request` before anything
+//! is opened, `files` opens nothing outside of the store, and `answer` says with each answer what a browser may make
 //! of it: no script but those of this version's own pages.
 
 mod answer;
