@@ -15,6 +15,7 @@
 //! | [`repro`] | a stored run once more, and how often it fails again |
 //! | [`program`] | this program as a child of itself |
 //! | [`keep`] | which stored runs stay whole, and what is left of the others |
+//! | [`serve`] | the store in a browser, on this machine only |
 //! | [`store`], [`output`] | where runs are kept, and what is said in the terminal |
 //!
 //! The harness talks to nodes by their processes, sockets and files alone. It decides no verdict on a history: the
@@ -39,6 +40,7 @@ pub mod repro;
 pub mod rerun;
 pub mod run;
 pub mod schedule_file;
+pub mod serve;
 pub mod simulate;
 pub mod store;
 pub mod test_file;

@@ -111,10 +111,21 @@ fn the_smoke_campaign_passes_and_is_told_in_every_form() {
         .sum();
     eprintln!("{took:.1?} in all, {:.1} s of it in runs", in_runs as f64 / 1e3);
 
+    assert_eq!(links(&dir.join("campaign.html")), 12, "{}", said(&output));
     let at = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
     let dir = dir.to_str().unwrap();
     let merged = self::output(&["campaign", "merge", dir, dir, "-o", &at("nights.sqlite")]);
     assert_eq!(merged.status.code(), Some(0), "{}", said(&merged));
+    assert_eq!(links(&root.path().join("campaign.html")), 12, "{}", said(&merged));
+    for (stored, page) in [
+        (dir.to_owned(), format!("{dir}/campaign.html")),
+        (at("nights.sqlite"), at("campaign.html")),
+    ] {
+        fs::remove_file(&page).unwrap();
+        let drawn = self::output(&["report", &stored]);
+        assert_eq!(drawn.status.code(), Some(0), "{}", said(&drawn));
+        assert!(Path::new(&page).is_file(), "{}", said(&drawn));
+    }
     let status = self::output(&[
         "campaign",
         "status",
@@ -161,6 +172,22 @@ fn the_smoke_campaign_passes_and_is_told_in_every_form() {
         let text = fs::read_to_string(at(name)).unwrap();
         assert!(text.contains(part), "{name}: {text}");
     }
+}
+
+/// How many runs a campaign's page links to. Each of the links leads to a page that is there.
+fn links(page: &Path) -> usize {
+    let html = fs::read_to_string(page).unwrap();
+    let (_, data) = html.split_once("id=\"campaign-data\">").unwrap();
+    let data = value(data.split_once("</script>").unwrap().0);
+    let all = data["units"]["page"].as_array().unwrap().iter();
+    let links: Vec<&str> = all
+        .filter_map(Value::as_str)
+        .filter(|link| !link.is_empty())
+        .collect();
+    for link in &links {
+        assert!(page.parent().unwrap().join(link).is_file(), "{link}");
+    }
+    links.len()
 }
 
 fn value(text: &str) -> Value {
@@ -278,6 +305,56 @@ fn on_a_full_disk_it_says_so_and_loses_nothing() {
 }
 
 #[test]
+fn a_merge_onto_a_full_disk_says_so_and_keeps_the_nights_that_were_there() {
+    let root = tempfile::tempdir().unwrap();
+    let mount = root.path().join("disk");
+    fs::create_dir(&mount).unwrap();
+    // Nights of many units, none of which was run: it is the plans that take room.
+    let many = SHORT.replace("repeats = 6", "repeats = 4000");
+    let file = root.path().join("many.toml");
+    fs::write(&file, many).unwrap();
+    let script = "
+        set -e; mount -t tmpfs -o size=24m tmpfs \"$DISK\"
+        for night in 2026-01-30 2026-01-31; do
+            \"$SPLITBRAIN\" campaign plan \"$FILE\" -o \"$HERE/$night\" --night $night >/dev/null; done
+        \"$SPLITBRAIN\" campaign merge \"$HERE/2026-01-30\" -o \"$DISK/nights.sqlite\" >/dev/null
+        page=$(cksum <\"$DISK/campaign.html\"); dd if=/dev/zero of=\"$DISK/fill\" bs=4k 2>/dev/null || true
+        set +e; \"$SPLITBRAIN\" campaign merge \"$HERE/2026-01-31\" -o \"$DISK/nights.sqlite\"; echo \"full: $?\"
+        [ \"$page\" = \"$(cksum <\"$DISK/campaign.html\")\" ] && echo page kept
+        rm \"$DISK/fill\"; \"$SPLITBRAIN\" campaign status \"$DISK/nights.sqlite\" | head -n 1
+        \"$SPLITBRAIN\" campaign merge \"$HERE/2026-01-31\" -o \"$DISK/nights.sqlite\" >/dev/null; echo \"roomy: $?\"
+        \"$SPLITBRAIN\" campaign status \"$DISK/nights.sqlite\" | head -n 1; ls \"$DISK\"";
+    let mut command = Command::new("unshare");
+    command
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
+        .env("DISK", &mount)
+        .env("HERE", root.path())
+        .env("FILE", &file)
+        .env("SPLITBRAIN", env!("CARGO_BIN_EXE_splitbrain"));
+    let text = said(&command.output().unwrap());
+    let place = |part: &str| {
+        text.find(part)
+            .unwrap_or_else(|| panic!("`{part}` is not in: {text}"))
+    };
+    assert!(
+        place("full: 4\npage kept\n") < place("night 2026-01-30"),
+        "{text}"
+    );
+    assert!(
+        text.contains("the disk is full") && text.contains("make room"),
+        "{text}"
+    );
+    assert!(
+        place("night 2026-01-30") < place("roomy: 0\n") && place("roomy: 0") < place("night 2026-01-31"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\ncampaign.html\ncampaign.json\nnights.sqlite\n"),
+        "nothing else is left: {text}"
+    );
+}
+
+#[test]
 fn bad_input_is_refused_with_its_exit_code_and_loses_nothing() {
     let root = tempfile::tempdir().unwrap();
     let path = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
@@ -354,7 +431,9 @@ fn bad_input_is_refused_with_its_exit_code_and_loses_nothing() {
         &["slice:2/5"],
     );
     let unit = &Plan::read(&Path::new(dir).join("plan.jsonl")).unwrap().units[0].id;
-    fs::write(Path::new(dir).join("units").join(format!("{unit}.jsonl")), "{}\n").unwrap();
+    let record = Path::new(dir).join("units").join(format!("{unit}.jsonl"));
+    fs::write(&record, "{}\n").unwrap();
+    refused(&["report", dir], 2, &[unit, "corrupt"]);
     for command in ["run", "status"] {
         refused(&["campaign", command, dir], 2, &[unit, "corrupt"]);
     }

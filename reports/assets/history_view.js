@@ -1,34 +1,27 @@
 'use strict';
 /** The page of a checked history: window, selection, filters and the linearization that is shown. */
-class HistoryView {
+class HistoryView extends Stage {
   /** With more lanes than this the ops of each object are packed closely at first. */
   static MOST_LANES = 30;
 
   constructor(data) {
     HistoryOps.tellTime(data);
+    super(Math.max(data.timed ? data.end / 1000 : data.end, TimeWindow.SHORTEST));
     this.data = data;
     this.ops = HistoryOps.unpack(data);
     this.linearizations = new Linearizations(this.ops);
     this.mask = new Uint8Array(this.ops.count).fill(1);
-    this.view = new TimeWindow(Math.max(data.timed ? data.end / 1000 : data.end, TimeWindow.SHORTEST));
-    this.selected = null;
     this.hovered = null;
     this.hits = null;
-    for (const id of ['stage', 'spacer', 'canvas', 'tooltip', 'status']) this[id] = document.getElementById(id);
-    this.panel = document.getElementById('details');
-    this.form = document.getElementById('controls');
     this.painter = new HistoryPainter(this.canvas, this.ops, this);
     this.table = new HistoryTable(this.ops, this, this.linearizations, (row) => this.select(row, true));
     this.prepareControls();
     this.filter();
     this.begin();
-    Gestures.listen(this.canvas, this);
-    this.stage.addEventListener('scroll', () => this.redraw(), { passive: true });
-    new ResizeObserver(() => this.resize()).observe(this.stage);
-    for (const query of ['screen and (prefers-color-scheme: dark)', 'print']) {
-      matchMedia(query).addEventListener('change', () => { this.painter.readColours(); this.paint(); });
-    }
+    this.listen();
   }
+
+  laneOf(row) { return this.painter.track[row]; }
 
   prepareControls() {
     const { form, data } = this;
@@ -40,10 +33,6 @@ class HistoryView {
       if (event.target.name === 'find') this.search(); else this.filter();
       this.changed();
     });
-    for (const button of form.querySelectorAll('button[data-act]')) {
-      button.addEventListener('click', () => this.command(button.dataset.act));
-    }
-    form.querySelector('[data-act=violation]').hidden = data.culprits.length === 0;
     addEventListener('keydown', (event) => {
       const typing = event.target.closest?.('input, select, textarea');
       if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -131,24 +120,7 @@ class HistoryView {
     this.status.textContent = 'Nothing that is shown matches.';
   }
 
-  resize() {
-    const width = this.stage.clientWidth;
-    if (width === 0) return;
-    this.layout = HistoryLanes.layout(this.ops, width, this.longest);
-    this.spacer.style.height = `${this.layout.height}px`;
-    this.view.place(this.layout.left, width - this.layout.left);
-    this.painter.resize(width, Math.min(this.layout.height, Math.max(200, Math.floor(innerHeight * 0.7))));
-    this.redraw();
-  }
-
-  redraw() {
-    if (this.pending || !this.layout) return;
-    this.pending = true;
-    requestAnimationFrame(() => {
-      this.pending = false;
-      this.paint();
-    });
-  }
+  layoutFor(width) { return HistoryLanes.layout(this.ops, width, this.longest); }
 
   paint() {
     if (!this.layout) return;
@@ -169,30 +141,6 @@ class HistoryView {
     }, 150);
   }
 
-  pan(pixels) { this.view.pan(pixels); this.changed(); }
-  scroll(pixels) { this.stage.scrollTop += pixels; }
-
-  zoom(factor, x) {
-    const before = this.view.length;
-    this.view.zoom(factor, x);
-    this.changed();
-    return this.view.length !== before;
-  }
-
-  command(name) {
-    const { view } = this;
-    const commands = {
-      'zoom-in': () => this.zoom(1.6), 'zoom-out': () => this.zoom(1 / 1.6),
-      left: () => this.pan(-view.width / 6), right: () => this.pan(view.width / 6),
-      all: () => { view.all(); this.changed(); },
-      violation: () => this.toViolation(),
-      clear: () => { this.selected = null; this.panel.hidden = true; this.leave(); this.changed(); },
-      next: () => this.step(1), previous: () => this.step(-1),
-      'lane-down': () => this.changeLane(1), 'lane-up': () => this.changeLane(-1),
-    };
-    commands[name]?.();
-  }
-
   /** To the culprit, with the counterexample in view. */
   toViolation() {
     const { data, ops, view } = this;
@@ -207,39 +155,11 @@ class HistoryView {
     this.changed();
   }
 
-  step(by) {
-    if (this.selected === null) { this.changeLane(0); return; }
-    const rows = this.ops.lanes[this.painter.track[this.selected]]?.rows;
-    const row = rows?.[rows.indexOf(this.selected) + by];
-    if (row !== undefined) this.select(row, false);
-  }
-
-  /** Selects, `by` tracks further on, the op closest to the selection. */
-  changeLane(by) {
+  lookAt(row) {
     const { ops, view } = this;
-    const at = this.selected === null ? 0 : this.painter.track[this.selected] + by;
-    const around = this.selected === null ? (view.from + view.to) / 2 : ops.start[this.selected];
-    const rows = ops.lanes[at]?.rows;
-    if (!rows || rows.length === 0) return;
-    const distance = (row) => Math.abs(ops.start[row] - around);
-    this.select(rows.reduce((best, row) => (distance(row) < distance(best) ? row : best)), false);
-  }
-
-  select(row, show) {
-    const { ops, view } = this;
-    this.selected = row;
-    Details.fill(this.panel, this.lines(row), 'Selected op');
-    if (show) {
-      const length = Math.max((ops.end[row] - ops.start[row]) * 6, view.end / 2000);
-      const middle = (ops.start[row] + ops.end[row]) / 2;
-      view.set(middle - length / 2, middle + length / 2);
-    } else if (ops.end[row] < view.from || ops.start[row] > view.to) view.shift(ops.start[row] - (view.from + view.to) / 2);
-    const track = this.painter.track[row];
-    if (this.layout && track >= 0) {
-      const y = this.layout.laneY(track), { scrollTop, clientHeight } = this.stage;
-      if (y < scrollTop + this.layout.axis || y + this.layout.lane > scrollTop + clientHeight) this.stage.scrollTop = y - clientHeight / 2;
-    }
-    this.changed();
+    const length = Math.max((ops.end[row] - ops.start[row]) * 6, view.end / 2000);
+    const middle = (ops.start[row] + ops.end[row]) / 2;
+    view.set(middle - length / 2, middle + length / 2);
   }
 
   /** What is to be said of an op. */
@@ -291,7 +211,7 @@ class HistoryView {
   }
 
   leave() {
-    this.tooltip.hidden = true;
+    super.leave();
     if (this.hovered !== null) { this.hovered = null; this.redraw(); }
   }
 }

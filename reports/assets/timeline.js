@@ -1,64 +1,26 @@
 'use strict';
 /** The timeline: holds the window, the selection and the filters together, and keeps them in the URL's hash. */
-class Timeline {
+class Timeline extends Stage {
   constructor(data) {
+    super(data.end_us);
     this.data = data;
     this.ops = Columns.unpack(data);
-    this.view = new TimeWindow(data.end_us);
-    this.selected = null;
-    this.pending = false;
-    this.stage = document.getElementById('stage');
-    this.spacer = document.getElementById('spacer');
-    this.canvas = document.getElementById('canvas');
-    this.tooltip = document.getElementById('tooltip');
-    this.status = document.getElementById('status');
-    this.panel = document.getElementById('details');
-    this.form = document.getElementById('controls');
     this.filters = new Filters(this.form, this.ops);
+    this.mask = this.filters.mask;
     this.painter = new Painter(this.canvas, this.ops, this.filters);
     this.table = new OpsTable(this.ops, this.filters, (row) => this.select(row, true));
-    this.prepareControls();
-    Gestures.listen(this.canvas, this);
-    this.stage.addEventListener('scroll', () => this.redraw(), { passive: true });
-    new ResizeObserver(() => this.resize()).observe(this.stage);
-    // Dark is for screens only; before a page is printed there is no further frame, so this draws at once.
-    for (const query of ['screen and (prefers-color-scheme: dark)', 'print']) {
-      matchMedia(query).addEventListener('change', () => { this.painter.readColours(); this.paint(); });
-    }
+    this.form.addEventListener('submit', (event) => event.preventDefault());
+    this.form.addEventListener('input', () => { this.filters.apply(); this.changed(); });
+    this.form.querySelector('[data-act=stale]').hidden = data.stale.length === 0;
+    this.listen();
     addEventListener('hashchange', () => this.restore());
     this.restore();
   }
 
-  prepareControls() {
-    this.form.addEventListener('submit', (event) => event.preventDefault());
-    this.form.addEventListener('input', () => { this.filters.apply(); this.changed(); });
-    for (const button of this.form.querySelectorAll('button[data-act]')) {
-      button.addEventListener('click', () => this.command(button.dataset.act));
-    }
-    this.form.querySelector('[data-act=violation]').hidden = this.data.culprits.length === 0;
-    this.form.querySelector('[data-act=stale]').hidden = this.data.stale.length === 0;
-  }
-
-  resize() {
-    const width = this.stage.clientWidth;
-    if (width === 0) return;
-    this.layout = Layout.make(this.data, width);
-    this.spacer.style.height = `${this.layout.height}px`;
-    this.view.place(this.layout.left, width - this.layout.left);
-    this.painter.resize(width, Math.min(this.layout.height, Math.max(200, this.stage.clientHeight)));
-    this.painter.left = this.layout.left;
-    this.redraw();
-  }
-
-  /** Draws once before the next frame, however often it was asked to. */
-  redraw() {
-    if (this.pending || !this.layout) return;
-    this.pending = true;
-    requestAnimationFrame(() => {
-      this.pending = false;
-      this.paint();
-    });
-  }
+  layoutFor(width) { return Layout.make(this.data, width); }
+  laneOf(row) { return this.ops.lane[row]; }
+  lines(row) { return Details.op(this.ops, row); }
+  lookAt(row) { this.view.show(this.ops.start[row], this.ops.end[row]); }
 
   paint() {
     if (this.layout) this.painter.draw(this.layout, this.view, this.stage.scrollTop, this.selected);
@@ -96,31 +58,7 @@ class Timeline {
     this.changed();
   }
 
-  pan(pixels) { this.view.pan(pixels); this.changed(); }
-  scroll(pixels) { this.stage.scrollTop += pixels; }
-
-  /** Whether there was anything left to zoom. */
-  zoom(factor, x) {
-    const before = this.view.length;
-    this.view.zoom(factor, x);
-    this.leave();
-    this.changed();
-    return this.view.length !== before;
-  }
-
-  command(name) {
-    const { view } = this;
-    const commands = {
-      'zoom-in': () => this.zoom(1.6), 'zoom-out': () => this.zoom(1 / 1.6),
-      left: () => this.pan(-view.width / 6), right: () => this.pan(view.width / 6),
-      all: () => { view.all(); this.changed(); },
-      violation: () => this.toViolation(), stale: () => this.jump([...this.ops.stale.keys()]),
-      clear: () => { this.selected = null; this.panel.hidden = true; this.leave(); this.changed(); },
-      next: () => this.step(1), previous: () => this.step(-1),
-      'lane-down': () => this.changeLane(1), 'lane-up': () => this.changeLane(-1),
-    };
-    commands[name]?.();
-  }
+  commands() { return { ...super.commands(), stale: () => this.jump([...this.ops.stale.keys()]) }; }
 
   /** To the first of `rows` after the selection that is shown, or the first of all. */
   jump(rows) {
@@ -140,39 +78,6 @@ class Timeline {
     const from = Math.min(...data.members.map((row) => ops.start[row]));
     const to = Math.max(...data.members.map((row) => ops.end[row]));
     if (this.selected !== null && to - from < 250000) view.set(from - (to - from) / 8, to + (to - from) / 8);
-  }
-
-  /** Selects the next or previous op shown on the lane of the selection. */
-  step(by) {
-    if (this.selected === null) { this.changeLane(0); return; }
-    const { rows } = this.ops.lanes[this.ops.lane[this.selected]];
-    let at = rows.indexOf(this.selected) + by;
-    while (at >= 0 && at < rows.length && !this.filters.mask[rows[at]]) at += by;
-    if (at >= 0 && at < rows.length) this.select(rows[at], false);
-  }
-
-  /** Selects, on the lane `by` lanes further on, the op closest to the selection. */
-  changeLane(by) {
-    const { ops, view } = this;
-    const lane = this.selected === null ? 0 : ops.lane[this.selected] + by;
-    const around = this.selected === null ? (view.from + view.to) / 2 : ops.start[this.selected];
-    const rows = [...(ops.lanes[lane]?.rows ?? [])].filter((row) => this.filters.mask[row]);
-    if (rows.length === 0) return;
-    const distance = (row) => Math.abs(ops.start[row] - around);
-    this.select(rows.reduce((best, row) => (distance(row) < distance(best) ? row : best)), false);
-  }
-
-  select(row, show) {
-    const { ops, view } = this;
-    this.selected = row;
-    Details.fill(this.panel, Details.op(ops, row), 'Selected op');
-    if (show) view.show(ops.start[row], ops.end[row]);
-    else if (ops.end[row] < view.from || ops.start[row] > view.to) view.shift(ops.start[row] - (view.from + view.to) / 2);
-    if (this.layout) {
-      const y = this.layout.laneY(ops.lane[row]), { scrollTop, clientHeight } = this.stage;
-      if (y < scrollTop + this.layout.axis || y + this.layout.lane > scrollTop + clientHeight) this.stage.scrollTop = y - clientHeight / 2;
-    }
-    this.changed();
   }
 
   /** What lies under a place of the canvas: of ops that share it, the one that matters most. */
@@ -212,8 +117,6 @@ class Timeline {
     if (found?.row !== undefined) this.select(found.row, false);
     if (found) Details.tip(this.tooltip, found.lines, clientX, clientY); else this.leave();
   }
-
-  leave() { this.tooltip.hidden = true; }
 }
 
 /** The page's own text is painted first; the ops are unpacked after that. */

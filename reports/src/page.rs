@@ -351,3 +351,31 @@ pub(crate) fn json_for_script(data: &impl Serialize) -> String {
         .replace('>', "\\u003e")
         .replace('&', "\\u0026")
 }
+
+/// A path from the page's folder as a reference: nothing in it can lead to another scheme or host.
+pub(crate) fn href(path: &str) -> String {
+    let mut out = String::from("./");
+    for byte in path.trim_start_matches('/').bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_./".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_stay_beside_the_page() {
+        assert_eq!(
+            href("runs/raft-a-3n/x-1/report.html"),
+            "./runs/raft-a-3n/x-1/report.html"
+        );
+        assert_eq!(href("javascript:alert(1)"), "./javascript%3Aalert%281%29");
+        assert_eq!(href("//evil.example/a b"), "./evil.example/a%20b");
+    }
+}

@@ -166,12 +166,7 @@ impl Findings {
     /// The night's verdict.
     #[must_use]
     pub fn verdict(&self) -> RunVerdict {
-        match self.night.exit() {
-            Exit::Pass => RunVerdict::Pass,
-            Exit::Violation => RunVerdict::Violation,
-            Exit::Host => RunVerdict::HarnessError,
-            _ => RunVerdict::Unknown,
-        }
+        self.night.verdict()
     }
 
     /// As one line of JSON.

@@ -3,7 +3,7 @@
 //! ```text
 //! FILE.toml ─▶ plan ─▶ DIR/plan.jsonl ─▶ run (any number of machines, each a slice) ─▶ DIR/units/ID.jsonl
 //!                                                                                            │
-//!              status, outputs for machines ◀── nights.sqlite, all nights ◀── merge DIR… ◀───┘
+//!   status, campaign.html, outputs for machines ◀── nights.sqlite, all nights ◀── merge DIR… ◀┘
 //! ```
 //!
 //! A unit is finished when its record is on the disk, and it is not run again. What was planned and has no record was
@@ -18,6 +18,7 @@ mod matrix;
 pub mod night;
 pub mod nights;
 pub mod outputs;
+pub mod page;
 pub mod partition;
 pub mod plan;
 mod progress;

@@ -226,6 +226,17 @@ impl Night {
             Exit::Unknown
         }
     }
+
+    /// The verdict, of which the exit code is another name.
+    #[must_use]
+    pub fn verdict(&self) -> RunVerdict {
+        match self.exit() {
+            Exit::Pass => RunVerdict::Pass,
+            Exit::Violation => RunVerdict::Violation,
+            Exit::Host => RunVerdict::HarnessError,
+            _ => RunVerdict::Unknown,
+        }
+    }
 }
 
 #[cfg(test)]

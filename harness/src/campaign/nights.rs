@@ -3,20 +3,24 @@
 //! Merging is commutative and idempotent: rows are keyed by what they say, and only ever added. Where a unit was run
 //! twice, by two machines that shared no folder, both results are kept, and the worse one counts.
 
-use std::path::Path;
+mod folders;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
 
 use super::folder::CampaignFolder;
 use super::night::Night;
-use super::plan::{Header, Plan, Unit, sha256};
+use super::plan::{Header, Plan, sha256};
 use super::record::Record;
 use crate::failure::{Failure, Result};
 
 /// What SQLite keeps in the file's header, by which it is told from other databases: "SplB".
 const APPLICATION_ID: i64 = 0x5370_6c42;
-/// The version of the tables.
-const VERSION: i64 = 1;
+/// The version of the tables. 2 has one more than 1: where the runs of each night are.
+const VERSION: i64 = 2;
 /// How long to wait for another merge into the same file.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -41,6 +45,7 @@ CREATE TABLE result (
 pub struct Nights {
     connection: Connection,
     name: String,
+    path: PathBuf,
 }
 
 impl Nights {
@@ -56,6 +61,7 @@ impl Nights {
             nights.create_tables()?;
         }
         nights.check_version()?;
+        nights.upgrade()?;
         Ok(nights)
     }
 
@@ -82,7 +88,11 @@ impl Nights {
         connection
             .busy_timeout(PATIENCE)
             .map_err(|error| failure(&name, &error))?;
-        Ok(Self { connection, name })
+        Ok(Self {
+            connection,
+            name,
+            path: path.to_owned(),
+        })
     }
 
     fn is_empty(&self) -> Result<bool> {
@@ -104,12 +114,28 @@ impl Nights {
                 transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
             if tables == 0 {
                 transaction.execute_batch(TABLES)?;
+                transaction.execute_batch(folders::TABLE)?;
                 transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
                 transaction.pragma_update(None, "user_version", VERSION)?;
             }
             transaction.commit()
         };
         create(&mut self.connection).map_err(|error| failure(&name, &error))
+    }
+
+    /// Adds what an older version did not have.
+    fn upgrade(&mut self) -> Result<()> {
+        if self.pragma("user_version")? == VERSION {
+            return Ok(());
+        }
+        let name = self.name.clone();
+        let add = |connection: &mut Connection| -> rusqlite::Result<()> {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute_batch(folders::TABLE)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+            transaction.commit()
+        };
+        add(&mut self.connection).map_err(|error| failure(&name, &error))
     }
 
     fn check_version(&self) -> Result<()> {
@@ -121,7 +147,7 @@ impl Nights {
             version if version > VERSION => fail(format!(
                 "the file has version {version}, and this program knows none after {VERSION}; use a newer one"
             )),
-            VERSION => Ok(()),
+            1..=VERSION => Ok(()),
             version => fail(format!("the file says version {version}, which there never was")),
         }
     }
@@ -162,8 +188,18 @@ impl Nights {
                 )));
             }
             insert(&transaction, &night).map_err(fail)?;
+            let of_night = (header.campaign.as_str(), header.night.as_str());
+            folders::note(&transaction, of_night, &self.path, folder).map_err(fail)?;
         }
         transaction.commit().map_err(fail)
+    }
+
+    /// The names of all campaigns.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn campaigns(&self) -> Result<Vec<String>> {
+        self.strings("SELECT DISTINCT campaign FROM night ORDER BY campaign", &[])
     }
 
     /// The nights of a campaign, oldest first; of the only campaign where none is named.
@@ -171,7 +207,7 @@ impl Nights {
     /// # Errors
     /// [`Failure::Usage`] if there is none, or nobody can tell which is meant; [`Failure::Input`] if the file is damaged.
     pub fn of_campaign(&self, campaign: Option<&str>) -> Result<Vec<Night>> {
-        let all = self.strings("SELECT DISTINCT campaign FROM night ORDER BY campaign", &[])?;
+        let all = self.campaigns()?;
         let campaign = match (campaign, all.as_slice()) {
             (Some(campaign), _) => crate::names::find("campaign", campaign, &all, |name| name)?,
             (None, [only]) => only,
@@ -248,7 +284,7 @@ fn insert(transaction: &Transaction<'_>, night: &Night) -> rusqlite::Result<()> 
     let mut insert_result =
         transaction.prepare_cached("INSERT OR IGNORE INTO result VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     for (place, (unit, record)) in (0_i64..).zip(night.units()) {
-        insert_unit.execute(params![campaign, date, place, unit.id, unit_text(unit)])?;
+        insert_unit.execute(params![campaign, date, place, unit.id, text(unit)])?;
         if let Some(record) = record {
             let line = record.line();
             let (hash, verdict) = (sha256(line.as_bytes()), text(&record.verdict));
@@ -263,10 +299,6 @@ fn insert(transaction: &Transaction<'_>, night: &Night) -> rusqlite::Result<()> 
         }
     }
     Ok(())
-}
-
-fn unit_text(unit: &Unit) -> String {
-    text(unit)
 }
 
 fn text(value: &impl serde::Serialize) -> String {
@@ -286,206 +318,5 @@ fn failure(name: &str, error: &rusqlite::Error) -> Failure {
             mend: Some("make room and merge again; nothing that was in it is lost".to_owned()),
         },
         _ => Failure::host(format!("{name}: {error}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use proptest::prelude::*;
-    use splitbrain_reports::results::RunVerdict;
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::campaign::synthetic;
-    use crate::exit::Exit;
-
-    /// A folder with a part of a night's results. Which `attempt` it is shows in them.
-    fn folder(
-        root: &TempDir,
-        name: &str,
-        night: &str,
-        part: impl Fn(usize) -> bool,
-        attempt: u64,
-    ) -> CampaignFolder {
-        let plan = synthetic::plan(night, 12);
-        let folder = CampaignFolder::plan(&root.path().join(name), &plan).unwrap();
-        let verdicts = [RunVerdict::Pass, RunVerdict::Unknown, RunVerdict::Violation];
-        for (at, unit) in plan.units.iter().enumerate().filter(|(at, _)| part(*at)) {
-            let verdict = verdicts[(at + attempt as usize) % 3];
-            let mut record = synthetic::record(&plan, unit, verdict, "a");
-            record.ok = attempt;
-            folder.keep(unit, &record).unwrap();
-        }
-        folder
-    }
-
-    /// All that the file says.
-    fn rows(path: &Path) -> Vec<String> {
-        let nights = Nights::open(path).unwrap();
-        let queries = [
-            "SELECT campaign || night || plan || header FROM night ORDER BY 1",
-            "SELECT campaign || night || place || id || unit FROM unit ORDER BY 1",
-            "SELECT campaign || night || unit || hash || verdict || record FROM result ORDER BY 1",
-        ];
-        queries
-            .iter()
-            .flat_map(|query| nights.strings(query, &[]).unwrap())
-            .collect()
-    }
-
-    fn parts(root: &TempDir) -> Vec<CampaignFolder> {
-        vec![
-            folder(root, "a", "2026-01-30", |_| true, 0),
-            folder(root, "b", "2026-01-31", |at| at % 2 == 0, 0),
-            folder(root, "c", "2026-01-31", |at| at % 2 == 1, 0),
-            // The same units once more, as another machine found them.
-            folder(root, "d", "2026-01-31", |at| at < 4, 1),
-            folder(root, "e", "2026-02-01", |_| false, 0),
-        ]
-    }
-
-    fn merged(path: &Path, order: &[usize], parts: &[CampaignFolder]) -> Vec<String> {
-        let mut nights = Nights::create(path).unwrap();
-        for at in order {
-            nights.merge(std::slice::from_ref(&parts[*at])).unwrap();
-        }
-        drop(nights);
-        rows(path)
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-
-        #[test]
-        fn any_order_and_repetition_of_merges_gives_the_same_rows(
-            order in Just((0..5usize).collect::<Vec<_>>()).prop_shuffle(),
-            again in prop::collection::vec(0..5usize, 0..6),
-        ) {
-            let root = tempfile::tempdir().unwrap();
-            let parts = parts(&root);
-            let expected = {
-                let path = root.path().join("at-once.sqlite");
-                Nights::create(&path).unwrap().merge(&parts).unwrap();
-                rows(&path)
-            };
-            let order: Vec<usize> = again.iter().take(3).chain(&order).chain(&again).copied().collect();
-            prop_assert_eq!(merged(&root.path().join("one-by-one.sqlite"), &order, &parts), expected);
-        }
-    }
-
-    #[test]
-    fn nights_come_back_as_they_were_and_the_worse_of_two_results_counts() {
-        let root = tempfile::tempdir().unwrap();
-        let path = root.path().join("nights.sqlite");
-        let parts = parts(&root);
-        Nights::create(&path).unwrap().merge(&parts).unwrap();
-        let nights = Nights::open(&path).unwrap().of_campaign(None).unwrap();
-        let names: Vec<&str> = nights
-            .iter()
-            .map(|night| night.plan.header.night.as_str())
-            .collect();
-        assert_eq!(names, ["2026-01-30", "2026-01-31", "2026-02-01"]);
-        assert_eq!(nights[0], Night::of_folder(&parts[0]).unwrap());
-        assert!(nights[1].records.iter().all(Option::is_some));
-        // Units 0 to 3 were run twice: pass and unknown, unknown and violation, violation and pass, pass and unknown.
-        let verdicts: Vec<_> = nights[1].records[..4]
-            .iter()
-            .flatten()
-            .map(|record| record.verdict)
-            .collect();
-        use RunVerdict::{Unknown, Violation};
-        assert_eq!(verdicts, [Unknown, Violation, Violation, Unknown]);
-        assert_eq!(nights[2].tally().not_run, 12);
-    }
-
-    #[test]
-    fn two_plans_of_one_night_are_refused_and_nothing_is_taken_in() {
-        let root = tempfile::tempdir().unwrap();
-        let path = root.path().join("nights.sqlite");
-        let good = folder(&root, "a", "2026-01-31", |_| true, 0);
-        let other = CampaignFolder::plan(&root.path().join("b"), &synthetic::plan("2026-01-31", 14)).unwrap();
-        let failure = Nights::create(&path)
-            .unwrap()
-            .merge(&[good.clone(), other.clone()])
-            .unwrap_err();
-        assert_eq!(failure.exit(), Exit::Usage);
-        assert!(
-            failure.to_string().contains("two plans of one night"),
-            "{failure}"
-        );
-        assert!(rows(&path).is_empty());
-        let mut nights = Nights::create(&path).unwrap();
-        nights.merge(&[good]).unwrap();
-        let kept = rows(&path);
-        assert!(nights.merge(&[other]).is_err());
-        assert_eq!(rows(&path), kept);
-    }
-
-    fn refused(path: &Path) -> String {
-        let failure = Nights::create(path).unwrap_err();
-        assert_eq!(failure.exit(), Exit::Usage, "{failure}");
-        failure.to_string()
-    }
-
-    #[test]
-    fn other_files_and_newer_ones_are_refused_and_left_as_they_are() {
-        let root = tempfile::tempdir().unwrap();
-        let path = |name: &str| -> PathBuf { root.path().join(name) };
-        std::fs::write(
-            path("text"),
-            "hello, this is a text and no database at all\n".repeat(50),
-        )
-        .unwrap();
-        assert!(refused(&path("text")).contains("no file of nights"));
-        Connection::open(path("foreign"))
-            .unwrap()
-            .execute_batch("CREATE TABLE t (x)")
-            .unwrap();
-        assert!(refused(&path("foreign")).contains("no file of nights"));
-        drop(Nights::create(&path("newer")).unwrap());
-        Connection::open(path("newer"))
-            .unwrap()
-            .pragma_update(None, "user_version", 2)
-            .unwrap();
-        assert!(refused(&path("newer")).contains("use a newer one"));
-        assert!(
-            Nights::open(&path("missing"))
-                .unwrap_err()
-                .to_string()
-                .contains("campaign merge")
-        );
-    }
-
-    #[test]
-    fn a_corrupt_or_foreign_result_is_refused_by_its_file() {
-        let root = tempfile::tempdir().unwrap();
-        let folder = folder(&root, "a", "2026-01-31", |_| true, 0);
-        let plan = Plan::read(&folder.plan_file()).unwrap();
-        let file = folder.record_file(&plan.units[3]);
-        let good = std::fs::read_to_string(&file).unwrap();
-        let mut nights = Nights::create(&root.path().join("nights.sqlite")).unwrap();
-        let elsewhere = std::fs::read_to_string(folder.record_file(&plan.units[4])).unwrap();
-        let cases = [
-            (good.replacen("made up", "made uq", 1), "corrupt"),
-            (good[..good.len() / 2].to_owned(), "corrupt"),
-            (String::new(), "corrupt"),
-            (elsewhere, "not of"),
-        ];
-        for (text, expected) in cases {
-            std::fs::write(&file, text).unwrap();
-            let failure = nights.merge(std::slice::from_ref(&folder)).unwrap_err();
-            let message = failure.to_string();
-            assert!(
-                message.contains(expected) && message.contains(&plan.units[3].id),
-                "{message}"
-            );
-            assert_eq!(failure.exit(), Exit::Usage);
-        }
-        std::fs::write(&file, good).unwrap();
-        std::fs::copy(&file, folder.units().join("0123456789abcdef.jsonl")).unwrap();
-        let message = nights.merge(&[folder]).unwrap_err().to_string();
-        assert!(message.contains("the plan does not have"), "{message}");
     }
 }

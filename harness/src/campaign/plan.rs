@@ -98,28 +98,40 @@ impl Unit {
         }
     }
 
-    /// What it runs under, in a line: `partition+kill targeted, 5 nodes, register`.
+    /// What it runs under, in a line: `partition+kill targeted, 5 nodes, register, 30s`.
     #[must_use]
     pub fn conditions(&self) -> String {
+        format!(
+            "{}, {}, {}, {}",
+            self.faults(),
+            self.cluster(),
+            self.workload,
+            self.time_limit
+        )
+    }
+
+    /// Its faults and when they strike: `partition+kill targeted`.
+    #[must_use]
+    pub fn faults(&self) -> String {
         let faults = if self.nemesis.is_empty() {
             "no faults".to_owned()
         } else {
             self.nemesis.join("+")
         };
-        let timing = match self.timing {
-            Timing::Scheduled => "",
-            Timing::Targeted => " targeted",
-        };
-        let observers = match self.observers {
-            0 => String::new(),
-            observers => format!(" and {}", output::plural(observers.into(), "observer")),
-        };
-        format!(
-            "{faults}{timing}, {}{observers}, {}, {}",
-            output::plural(self.nodes.into(), "node"),
-            self.workload,
-            self.time_limit
-        )
+        match self.timing {
+            Timing::Scheduled => faults,
+            Timing::Targeted => format!("{faults} targeted"),
+        }
+    }
+
+    /// Its cluster: `5 nodes and 1 observer`.
+    #[must_use]
+    pub fn cluster(&self) -> String {
+        let voters = output::plural(self.nodes.into(), "node");
+        match self.observers {
+            0 => voters,
+            observers => format!("{voters} and {}", output::plural(observers.into(), "observer")),
+        }
     }
 }
 

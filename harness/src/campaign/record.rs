@@ -103,7 +103,7 @@ impl Record {
             faults: results.faults.len() as u64,
             faults_proven: results.faults.iter().filter(|fault| fault.proven).count() as u64,
             claims: judged.collect(),
-            signatures: signature::of_results(unit, results),
+            signatures: signature::of_results(&unit.subject(), results),
             ..Self::without_results(plan, unit, "", at)
         }
     }

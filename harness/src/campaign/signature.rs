@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use splitbrain_reports::results::{Claim, ClaimVerdict, Counterexample, Results};
 
-use super::plan::{Unit, sha256};
+use super::plan::sha256;
 
 /// Digits of a signature's id.
 const ID_DIGITS: usize = 12;
@@ -35,13 +35,13 @@ pub struct Signature {
 }
 
 /// The signature of each broken claim.
-pub(super) fn of_results(unit: &Unit, results: &Results) -> Vec<Signature> {
+pub(crate) fn of_results(subject: &str, results: &Results) -> Vec<Signature> {
     let broken = results
         .claims
         .iter()
         .filter(|claim| claim.verdict == ClaimVerdict::Invalid);
     broken
-        .map(|claim| of_claim(unit.subject(), claim, results.counterexample.as_ref()))
+        .map(|claim| of_claim(subject.to_owned(), claim, results.counterexample.as_ref()))
         .collect()
 }
 

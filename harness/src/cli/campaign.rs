@@ -12,6 +12,7 @@ use crate::campaign::folder::CampaignFolder;
 use crate::campaign::night::Night;
 use crate::campaign::nights::Nights;
 use crate::campaign::outputs::{self, STEP_SUMMARY_MAX};
+use crate::campaign::page;
 use crate::campaign::partition::Partition;
 use crate::campaign::plan::Plan;
 use crate::campaign::run::{self, RunOptions};
@@ -31,7 +32,7 @@ pub(super) enum CampaignCommand {
     Run(RunArgs),
     /// Tell what was found on a night, from its folder or from the file of all nights
     Status(StatusArgs),
-    /// Take nights, or the parts of them that machines ran, into the file of all nights
+    /// Take nights, or the parts of them that machines ran, into the file of all nights, and draw its page
     Merge(MergeArgs),
 }
 
@@ -116,12 +117,22 @@ fn run(args: &RunArgs) -> Result<Exit> {
     };
     let interrupted = run::run(&folder, &plan, &options)?;
     let night = Night::of_folder(&folder)?.part(partition);
-    let exit = night.exit();
+    let exit = night.exit().worst(interrupted.unwrap_or(Exit::Pass));
     output::print(&outputs::text(
         &Findings::of_night(night, Some(&args.dir)),
         output::width(),
     ));
-    Ok(exit.worst(interrupted.unwrap_or(Exit::Pass)))
+    // What was found stays what it is, whether it can be drawn or not.
+    match page::of_folder(&folder, partition) {
+        Ok(page) => {
+            output::print(&format!("\npage: {}\n", page.display()));
+            Ok(exit)
+        }
+        Err(failure) => {
+            output::note(&format!("error: {failure}"));
+            Ok(exit.worst(failure.exit()))
+        }
+    }
 }
 
 /// The arguments of `campaign status`.
@@ -237,5 +248,8 @@ fn merge(args: &MergeArgs) -> Result<Exit> {
         args.dirs.iter().map(|dir| CampaignFolder::open(dir)).collect();
     Nights::create(&args.output)?.merge(&folders?)?;
     output::print(&format!("{}\n", args.output.display()));
+    for page in page::of_nights(&args.output)? {
+        output::print(&format!("{}\n", page.display()));
+    }
     Ok(Exit::Pass)
 }

@@ -10,6 +10,7 @@ mod gc;
 mod list;
 mod options;
 mod report;
+mod serve;
 mod visualise;
 mod witness;
 
@@ -66,8 +67,10 @@ enum Command {
     Export(export::ExportArgs),
     /// Run a stored run again several times, and see how often it fails
     Repro(ReproOptions),
-    /// Draw the page and plots of a stored run again
+    /// Draw the page of a stored run, comparison or campaign again
     Report(report::ReportArgs),
+    /// Show the store in a browser, on this machine only
+    Serve(serve::ServeArgs),
     /// Make stored runs that passed smaller
     Gc(gc::GcArgs),
     /// Run the bundled protocols under virtual time, seed by seed
@@ -143,6 +146,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Export(args) => export::export(&args).map(ExitCode::from),
         Command::Repro(options) => repro::repro(&options).map(ExitCode::from),
         Command::Report(args) => report::report(&args).map(ExitCode::from),
+        Command::Serve(args) => serve::serve(&args).map(ExitCode::from),
         Command::Gc(args) => gc::gc(&args).map(ExitCode::from),
         Command::Simulate(options) => simulate::simulate(&options).map(ExitCode::from),
         Command::Mutants(options) => mutants::mutants(&options).map(ExitCode::from),

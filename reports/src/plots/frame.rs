@@ -11,7 +11,7 @@ use super::theme;
 use crate::faults::Band;
 use crate::report::{RunReport, Span};
 
-/// Width of every plot in pixels. The page scales it.
+/// Width of a plot that has no reason for another, in pixels. The page scales it.
 pub(super) const WIDTH: u32 = 960;
 /// Height of a plot that has no reason for another.
 pub(super) const HEIGHT: u32 = 300;
@@ -60,6 +60,7 @@ impl Entry {
 
 /// What a plot is drawn on.
 pub(super) struct Sheet {
+    pub(super) width: u32,
     pub(super) height: u32,
     /// Room for the labels of the values, in pixels.
     pub(super) left: u32,
@@ -72,6 +73,7 @@ pub(super) struct Sheet {
 impl Sheet {
     pub(super) fn new(height: u32, x: Axis, y: Axis) -> Self {
         Self {
+            width: WIDTH,
             height,
             left: LEFT,
             right: 2 * RIGHT,
@@ -127,9 +129,9 @@ fn try_draw(
     beneath: impl FnOnce(&mut Chart<'_, '_>) -> DrawResult,
     series: impl FnOnce(&mut Chart<'_, '_>) -> DrawResult,
 ) -> DrawResult {
-    let rows = legend_rows(legend);
+    let rows = legend_rows(legend, sheet.width);
     let legend_height = LEGEND_HEIGHT * rows.len() as i32;
-    let size = (WIDTH, sheet.height + legend_height as u32);
+    let size = (sheet.width, sheet.height + legend_height as u32);
     let root = SVGBackend::with_string(svg, size).into_drawing_area();
     root.fill(&theme::PAPER)?;
     for (at, row) in rows.iter().enumerate() {
@@ -187,12 +189,12 @@ fn draw_bands(chart: &mut Chart<'_, '_>, scene: &Scene<'_>, axis: &Axis) -> Draw
 }
 
 /// Breaks the legend into rows that fit the plot's width.
-fn legend_rows(legend: &[Entry]) -> Vec<Vec<&Entry>> {
+fn legend_rows(legend: &[Entry], available: u32) -> Vec<Vec<&Entry>> {
     let mut rows = vec![Vec::new()];
     let mut taken = f64::from(LEFT);
     for entry in legend {
         let width = entry_width(&entry.text);
-        if taken + width > f64::from(WIDTH) && rows.last().is_some_and(|row| !row.is_empty()) {
+        if taken + width > f64::from(available) && rows.last().is_some_and(|row| !row.is_empty()) {
             rows.push(Vec::new());
             taken = f64::from(LEFT);
         }

@@ -3,6 +3,7 @@
 mod availability;
 mod axis;
 mod bins;
+mod campaign;
 mod clocks;
 mod compare;
 mod frame;
@@ -13,6 +14,7 @@ mod staleness;
 mod theme;
 mod thin;
 
+pub(crate) use campaign::plots as campaign_plots;
 pub(crate) use compare::plots as comparison_plots;
 pub(crate) use theme::for_page;
 

@@ -112,7 +112,8 @@ pub fn empty() -> MadeUp {
     }
 }
 
-const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}\u{2028}<!--";
+const HOSTILE: &str =
+    "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}\u{2028}--!><!--";
 
 /// A run with markup in every string.
 pub fn hostile() -> MadeUp {

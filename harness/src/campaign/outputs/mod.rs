@@ -15,7 +15,7 @@ use super::plan::Unit;
 use super::record::Record;
 
 /// A unit in a line, without what it came to.
-fn title(unit: &Unit) -> String {
+pub(super) fn title(unit: &Unit) -> String {
     format!("{}: {}, seed {}", unit.subject(), unit.conditions(), unit.seed)
 }
 
