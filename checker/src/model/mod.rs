@@ -61,19 +61,19 @@ mod interned;
 mod lock;
 mod lower;
 mod multi_register;
+mod parts;
 mod queue;
 mod register;
+mod report;
 mod sequence;
 mod set;
 mod shrink;
 mod validate;
 
-pub use built_in::{
-    BuiltIn, CallReport, CallVerdict, CallsCounterexample, DeadConfiguration, UnknownModel, check_calls,
-    decide_calls,
-};
+pub use built_in::{BuiltIn, UnknownModel, check_calls, decide_calls};
 pub use check::{ModelVerdict, Stuck, check_model};
 pub use lower::BadCall;
+pub use report::{CallReport, CallVerdict, CallsCounterexample, DeadConfiguration};
 pub use validate::{Flaw, validate};
 
 use std::fmt::Debug;
