@@ -5,14 +5,17 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::check::{Found, by_search, holds, sane};
+use super::check::{Decided, Found, Refuted, by_search, decide, explain, holds, sane};
 use super::lower::{BadCall, Named, Part};
 use super::report::{CallReport, CallVerdict, CallsCounterexample, DeadConfiguration};
-use super::{ModelVerdict, Shortcut, check_model, validate};
+use super::{ModelVerdict, Shortcut, validate};
 use crate::budget::{Budget, Spent};
 use crate::call::Calls;
 use crate::linearizable::{Options, is_worth_threads};
 use crate::orders::{FoundOrder, ObjectOrders, OrdersEnd};
+
+/// So many objects without a linearization are explained at most; the smallest counterexample is shown.
+const MAX_EXPLAINED: usize = 8;
 
 pub(super) fn decide_parts<M: Named>(
     calls: &Calls,
@@ -36,71 +39,133 @@ where
     M::State: Send,
     M::Op: Send + Sync,
 {
-    let parts = M::parts(calls)?;
     let deadline = options.time_limit.map(|limit| Instant::now() + limit);
+    let parts = M::parts(calls)?;
     let in_parallel = is_worth_threads(parts.len(), calls.calls.len());
     let threads = match in_parallel {
         true => rayon::current_num_threads().max(1),
         // Asking for their number would start them.
         false => 1,
     };
+    let budget = Budget::new(deadline, options.memory_limit_bytes / threads);
     // Longest first, so that no long one starts when all others are done.
     let mut longest: Vec<usize> = (0..parts.len()).collect();
     longest.sort_by_key(|at| std::cmp::Reverse(parts[*at].ops.len()));
-    let check_part = |at: &usize| {
-        let options = Options {
-            time_limit: deadline.map(|d| d.saturating_duration_since(Instant::now())),
-            memory_limit_bytes: options.memory_limit_bytes / threads,
-            ..options.clone()
+    let decide_part = |budget: Budget, at: usize| {
+        let decided = match budget.look() {
+            Ok(()) => decide(&parts[at].model, &sane(&parts[at].ops), &budget),
+            Err(spent) => Decided::Unknown(spent),
         };
-        (*at, check_model(&parts[*at].model, &parts[*at].ops, &options))
+        (at, decided)
     };
-    let mut verdicts: Vec<(usize, ModelVerdict<M::State>)> = if in_parallel {
-        longest.par_iter().map(check_part).collect()
-    } else {
-        longest.iter().map(check_part).collect()
-    };
-    verdicts.sort_by_key(|(at, _)| *at);
+    let mut decided: Vec<(usize, Decided<M::State>)> = each(in_parallel, longest, &budget, decide_part);
+    decided.sort_by_key(|(at, _)| *at);
     Ok(CallReport {
         objects: parts.len(),
-        verdict: together(calls, &parts, verdicts),
+        verdict: together(calls, &parts, decided, &budget, options),
     })
 }
 
+/// Does something with each of `items`, in parallel where that pays, each with a budget of its own to count in.
+fn each<T: Send, R: Send>(
+    in_parallel: bool,
+    items: Vec<T>,
+    budget: &Budget,
+    act: impl Fn(Budget, T) -> R + Sync + Send,
+) -> Vec<R> {
+    if in_parallel {
+        let items: Vec<(Budget, T)> = items.into_iter().map(|item| (budget.clone(), item)).collect();
+        let items = items.into_par_iter();
+        items.map(|(budget, item)| act(budget, item)).collect()
+    } else {
+        items.into_iter().map(|item| act(budget.clone(), item)).collect()
+    }
+}
+
+/// The verdict on all parts together. Where some are refuted, these are explained, within what is left of the budget.
 fn together<M: Named>(
     calls: &Calls,
     parts: &[Part<M>],
-    verdicts: Vec<(usize, ModelVerdict<M::State>)>,
-) -> CallVerdict {
+    decided: Vec<(usize, Decided<M::State>)>,
+    budget: &Budget,
+    options: &Options,
+) -> CallVerdict
+where
+    M::State: Send,
+    M::Op: Send + Sync,
+{
     let mut orders = Vec::new();
     let (mut undecided, mut limit, mut disagreement) = (0, None, None);
-    let mut best: Option<CallsCounterexample> = None;
-    for (at, verdict) in verdicts {
+    let mut refuted: Vec<(usize, Refuted<M::State>)> = Vec::new();
+    for (at, found) in decided {
+        match found {
+            Decided::Linearizable(order) => orders.push(positions(&parts[at], &order)),
+            Decided::Refuted(found) => refuted.push((at, found)),
+            Decided::Unknown(spent) => {
+                undecided += 1;
+                limit = Some(spent);
+            }
+            Decided::Disagreement => disagreement = Some(parts[at].label.clone()),
+        }
+    }
+    if !refuted.is_empty() {
+        return explained(calls, parts, refuted, budget, options);
+    }
+    match (disagreement, limit) {
+        (Some(object), _) => CallVerdict::Disagreement(object),
+        (None, Some(spent)) => CallVerdict::Unknown {
+            spent,
+            objects: undecided,
+        },
+        (None, None) => CallVerdict::Valid(orders),
+    }
+}
+
+/// The smallest counterexample of the parts that are refuted, of which the shortest are looked into.
+fn explained<M: Named>(
+    calls: &Calls,
+    parts: &[Part<M>],
+    mut refuted: Vec<(usize, Refuted<M::State>)>,
+    budget: &Budget,
+    options: &Options,
+) -> CallVerdict
+where
+    M::State: Send,
+    M::Op: Send + Sync,
+{
+    // Of a bag or a set with a thousand wrong values one is enough.
+    refuted.sort_by_key(|(at, _)| (parts[*at].ops.len(), *at));
+    refuted.truncate(MAX_EXPLAINED);
+    let count = u32::try_from(refuted.len()).expect("a few");
+    let limit = options.shrink_time_limit / count;
+    let ops = refuted.iter().map(|(at, _)| parts[*at].ops.len()).sum();
+    let in_parallel = is_worth_threads(refuted.len(), ops);
+    let in_turn = (0..count).zip(refuted).collect();
+    let explain_part = |budget: Budget, (turn, (at, found)): (u32, (usize, Refuted<M::State>))| {
         let part = &parts[at];
+        let budget = budget.share(1, count - turn);
+        (at, explain(&part.model, &sane(&part.ops), found, &budget, limit))
+    };
+    let mut best: Option<CallsCounterexample> = None;
+    let mut disagreement = None;
+    for (at, verdict) in each(in_parallel, in_turn, budget, explain_part) {
         match verdict {
-            ModelVerdict::Linearizable(order) => orders.push(positions(part, &order)),
             ModelVerdict::NotLinearizable(stuck) => {
-                let found = counterexample(calls, part, &stuck);
+                let found = counterexample(calls, &parts[at], &stuck);
                 let rank = |c: &CallsCounterexample| (c.calls.len(), c.culprit);
                 if best.as_ref().is_none_or(|best| rank(&found) < rank(best)) {
                     best = Some(found);
                 }
             }
-            ModelVerdict::Unknown(spent) => {
-                undecided += 1;
-                limit = Some(spent);
+            ModelVerdict::Disagreement => disagreement = Some(parts[at].label.clone()),
+            ModelVerdict::Linearizable(_) | ModelVerdict::Unknown(_) => {
+                unreachable!("what is refuted is explained, or not")
             }
-            ModelVerdict::Disagreement => disagreement = Some(part.label.clone()),
         }
     }
-    match (best, disagreement, limit) {
-        (Some(best), ..) => CallVerdict::Invalid(Box::new(best)),
-        (None, Some(object), _) => CallVerdict::Disagreement(object),
-        (None, None, Some(spent)) => CallVerdict::Unknown {
-            spent,
-            objects: undecided,
-        },
-        (None, None, None) => CallVerdict::Valid(orders),
+    match best {
+        Some(best) => CallVerdict::Invalid(Box::new(best)),
+        None => CallVerdict::Disagreement(disagreement.flatten()),
     }
 }
 
@@ -129,11 +194,14 @@ fn counterexample<M: Named>(
             dead.state
         )
     });
+    let unshrunk = stuck.spent.map_or(String::new(), |spent| {
+        format!(" (the counterexample was not shrunk further: {spent})")
+    });
     CallsCounterexample {
         object: part.label.clone(),
         culprit,
         reason: format!(
-            "no order of the ops explains process {}'s `{call}`{of}{state}",
+            "no order of the ops explains process {}'s `{call}`{of}{state}{unshrunk}",
             call.process
         ),
         calls: positions(part, &stuck.ops),
@@ -145,9 +213,10 @@ fn counterexample<M: Named>(
 
 /// A shortcut tells a whole order, but no partial ones.
 fn orders<M: Named>(part: &Part<M>, budget: &Budget) -> Result<Found<M::State>, Spent> {
-    match part.model.shortcut(&part.ops) {
+    let ops = &part.ops;
+    match part.model.shortcut(ops, budget)? {
         Some(Shortcut::Linearizable(order)) => Ok(Found::Linearizable(order)),
-        Some(Shortcut::NotLinearizable) | None => by_search(&part.model, &part.ops, budget, true),
+        Some(Shortcut::NotLinearizable(_)) | None => by_search(&part.model, ops, budget, true),
     }
 }
 
@@ -169,6 +238,8 @@ pub(super) fn find_orders<M: Named>(calls: &Calls, options: &Options) -> Result<
                     .map(|(state, ops)| order(Some(state), ops))
                     .collect(),
             ),
+            // `orders` asks for a search where a shortcut finds none.
+            Ok(Found::Refuted(_)) => unreachable!("a search tells where it got stuck"),
             Err(spent) => (OrdersEnd::Spent(*spent), Vec::new()),
         };
         ObjectOrders {
