@@ -10,11 +10,9 @@ use super::validate::Flaw;
 use super::{Model, Shortcut, TimedOp, validate};
 use crate::budget::{Budget, Spent};
 use crate::frontier;
+use crate::history::sane_interval;
 use crate::linearizable::Options;
 use crate::lower::NEVER;
-
-/// Ops are taken to be invoked and to return no later than this.
-const TIME_MAX: u64 = NEVER - 2;
 
 /// A verdict on a history of a model. Ops are given by their positions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,11 +186,8 @@ pub(super) fn search<M: Model>(
 }
 
 /// The ops in the bounds of time that algorithms take for granted.
-pub(super) fn sane<O: Clone>(ops: &[TimedOp<O>]) -> Cow<'_, [TimedOp<O>]> {
-    let bounded = |op: &TimedOp<O>| {
-        let start_ns = op.start_ns.min(TIME_MAX);
-        (start_ns, op.end_ns.map(|end| end.clamp(start_ns, TIME_MAX)))
-    };
+fn sane<O: Clone>(ops: &[TimedOp<O>]) -> Cow<'_, [TimedOp<O>]> {
+    let bounded = |op: &TimedOp<O>| sane_interval(op.start_ns, op.end_ns);
     if ops.iter().all(|op| bounded(op) == (op.start_ns, op.end_ns)) {
         return Cow::Borrowed(ops);
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::check::{Decided, Found, Refuted, by_search, decide, explain, holds, sane};
+use super::check::{Decided, Found, Refuted, by_search, decide, explain, holds};
 use super::lower::{BadCall, Named, Part};
 use super::report::{CallReport, CallVerdict, CallsCounterexample, DeadConfiguration};
 use super::{ModelVerdict, Shortcut, validate};
@@ -25,7 +25,7 @@ pub(super) fn decide_parts<M: Named>(
     let budget = Budget::new(deadline, options.memory_limit_bytes);
     let mut spent = None;
     for part in M::parts(calls)? {
-        match holds(&part.model, &sane(&part.ops), &budget) {
+        match holds(&part.model, &part.ops, &budget) {
             Ok(true) => {}
             Ok(false) => return Ok(Ok(false)),
             Err(limit) => spent = Some(limit),
@@ -53,7 +53,7 @@ where
     longest.sort_by_key(|at| std::cmp::Reverse(parts[*at].ops.len()));
     let decide_part = |budget: Budget, at: usize| {
         let decided = match budget.look() {
-            Ok(()) => decide(&parts[at].model, &sane(&parts[at].ops), &budget),
+            Ok(()) => decide(&parts[at].model, &parts[at].ops, &budget),
             Err(spent) => Decided::Unknown(spent),
         };
         (at, decided)
@@ -144,7 +144,7 @@ where
     let explain_part = |budget: Budget, (turn, (at, found)): (u32, (usize, Refuted<M::State>))| {
         let part = &parts[at];
         let budget = budget.share(1, count - turn);
-        (at, explain(&part.model, &sane(&part.ops), found, &budget, limit))
+        (at, explain(&part.model, &part.ops, found, &budget, limit))
     };
     let mut best: Option<CallsCounterexample> = None;
     let mut disagreement = None;
