@@ -150,7 +150,11 @@ fn a_long_queue_needs_no_time_to_be_explained() {
     };
     let found = counterexample(&queue, BuiltIn::FifoQueue, &hurried);
     let last = last as u32;
-    assert!(found.minimal && found.verified && found.calls.len() < 5, "{}", found.calls.len());
+    assert!(
+        found.minimal && found.verified && found.calls.len() < 5,
+        "{}",
+        found.calls.len()
+    );
     assert_eq!(found.calls, [last, last + 1, last + 2]);
     assert_eq!(found.culprit, last + 2);
 }
