@@ -14,7 +14,8 @@ pub struct CallReport {
 /// A verdict on a history of calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallVerdict {
-    /// Linearizable: for each object an order of its calls that shows it. [`BuiltIn::verify_orders`] accepts them.
+    /// Linearizable: for each object an order of its calls that shows it, which
+    /// [`BuiltIn::verify_orders`](super::BuiltIn::verify_orders) accepts.
     Valid(Vec<Vec<u32>>),
     /// Not linearizable.
     Invalid(Box<CallsCounterexample>),
