@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use crate::budget::Budget;
-pub use crate::budget::Spent;
+pub use crate::budget::{Budget, Spent};
 use crate::counterexample::{Counterexample, explain};
 use crate::frontier::{self, Register, register_ops};
 use crate::history::{History, Key, OpIndex};
@@ -24,11 +23,12 @@ const RECENT_TIME: Duration = Duration::from_secs(5);
 pub struct Options {
     /// Threads to use; `None` is one per core.
     pub threads: Option<usize>,
-    /// How long the search may take over all keys; `None` is without limit.
+    /// How long a check may take over all keys, its explanation included; `None` is without limit.
     pub time_limit: Option<Duration>,
     /// Memory that the search may take over all threads, in bytes.
     pub memory_limit_bytes: usize,
-    /// How long counterexamples may be shrunk. A verdict does not depend on it, only its explanation.
+    /// How long counterexamples may be shrunk, in what is left of the time limit. A verdict does not depend on it, only its
+    /// explanation.
     pub shrink_time_limit: Duration,
 }
 
@@ -162,10 +162,11 @@ pub struct Report {
 #[must_use]
 pub fn check_linearizable(history: &History, options: &Options) -> Report {
     in_pool(options, || {
-        let decided = decide_all(history, options);
+        let deadline = options.time_limit.map(|limit| Instant::now() + limit);
+        let decided = decide_all(history, options, deadline);
         Report {
             keys: reports(&decided),
-            verdict: verdict(history, &decided, options),
+            verdict: verdict(history, &decided, options, deadline),
         }
     })
 }
@@ -173,7 +174,10 @@ pub fn check_linearizable(history: &History, options: &Options) -> Report {
 /// As [`check_linearizable`], but only decides and explains nothing: what was found on every key, in ascending order.
 #[must_use]
 pub fn decide_linearizable(history: &History, options: &Options) -> Vec<KeyReport> {
-    in_pool(options, || reports(&decide_all(history, options)))
+    in_pool(options, || {
+        let deadline = options.time_limit.map(|limit| Instant::now() + limit);
+        reports(&decide_all(history, options, deadline))
+    })
 }
 
 /// Runs `check` on as many threads as `options` want.
@@ -188,8 +192,11 @@ pub(crate) fn in_pool<T: Send>(options: &Options, check: impl FnOnce() -> T + Se
     }
 }
 
-fn decide_all(history: &History, options: &Options) -> Vec<(KeyOps, Algorithm, Decision)> {
-    let deadline = options.time_limit.map(|limit| Instant::now() + limit);
+fn decide_all(
+    history: &History,
+    options: &Options,
+    deadline: Option<Instant>,
+) -> Vec<(KeyOps, Algorithm, Decision)> {
     let mut keys = split(history);
     let threads = match is_worth_threads(keys.len(), history.ops.len()) {
         true => rayon::current_num_threads().max(1),
@@ -272,7 +279,12 @@ pub(crate) fn by_frontier(key: &KeyOps, budget: &Budget) -> Decision {
     }
 }
 
-fn verdict(history: &History, decided: &[(KeyOps, Algorithm, Decision)], options: &Options) -> Verdict {
+fn verdict(
+    history: &History,
+    decided: &[(KeyOps, Algorithm, Decision)],
+    options: &Options,
+    deadline: Option<Instant>,
+) -> Verdict {
     let mut invalid: Vec<(&KeyOps, &Decision)> = decided
         .iter()
         .filter(|(.., decision)| decision.linearizable() == Ok(false))
@@ -282,7 +294,7 @@ fn verdict(history: &History, decided: &[(KeyOps, Algorithm, Decision)], options
         // Where the evidence is small already, the counterexample will be.
         invalid.sort_by_key(|(key, decision)| (evidence_len(key, decision), key.key));
         invalid.truncate(MAX_EXPLAINED_KEYS);
-        return explained(history, &invalid, options);
+        return explained(history, &invalid, options, deadline);
     }
     let gave_up: Vec<Spent> = decided
         .iter()
@@ -305,26 +317,42 @@ fn evidence_len(key: &KeyOps, decision: &Decision) -> usize {
     }
 }
 
-fn explained(history: &History, invalid: &[(&KeyOps, &Decision)], options: &Options) -> Verdict {
-    let limit = options.shrink_time_limit / u32::try_from(invalid.len()).unwrap_or(u32::MAX);
-    let explain_key = |(key, decision): &(&KeyOps, &Decision)| {
+fn explained(
+    history: &History,
+    invalid: &[(&KeyOps, &Decision)],
+    options: &Options,
+    deadline: Option<Instant>,
+) -> Verdict {
+    let count = u32::try_from(invalid.len()).unwrap_or(u32::MAX);
+    let limit = options.shrink_time_limit / count;
+    let in_parallel = is_worth_threads(invalid.len(), history.ops.len());
+    let threads = match in_parallel {
+        true => rayon::current_num_threads().max(1),
+        false => 1,
+    };
+    let memory_bytes = options.memory_limit_bytes / threads;
+    let explain_key = |(turn, (key, decision)): (usize, &(&KeyOps, &Decision))| {
+        let budget = Budget::new(deadline, memory_bytes).share(1, count - turn as u32);
+        // What is left of the time is for the other algorithms.
+        let shrinking = budget.share(3, 4).within(limit);
         let recent = match decision {
             Decision::Culprit(culprit) if key.ops.len() >= recent::OPS_MIN => {
-                recent::witness(key, *culprit, RECENT_TIME)
+                recent::witness(key, *culprit, &shrinking.within(RECENT_TIME))
             }
             _ => None,
         };
         match recent {
-            Some(witness) => explain(history, key, &Decision::Witnesses(vec![witness]), limit),
-            None => explain(history, key, decision, limit),
+            Some(witness) => {
+                let decision = Decision::Witnesses(vec![witness]);
+                explain(history, key, &decision, &shrinking, &budget)
+            }
+            None => explain(history, key, decision, &shrinking, &budget),
         }
     };
-    let counterexamples: Vec<Result<Counterexample, UnknownReason>> =
-        if is_worth_threads(invalid.len(), history.ops.len()) {
-            invalid.par_iter().map(explain_key).collect()
-        } else {
-            invalid.iter().map(explain_key).collect()
-        };
+    let counterexamples: Vec<Result<Counterexample, UnknownReason>> = match in_parallel {
+        true => invalid.par_iter().enumerate().map(explain_key).collect(),
+        false => invalid.iter().enumerate().map(explain_key).collect(),
+    };
     let mut best: Option<Counterexample> = None;
     let mut doubt = None;
     for counterexample in counterexamples {

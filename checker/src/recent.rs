@@ -9,8 +9,6 @@
 //! - a write that precedes another one, the *anchor*, which precedes all that observe the value of the former and
 //!   stay. In any linearization the anchor lies between the two, so none of those observed the write.
 
-use std::time::{Duration, Instant};
-
 use rustc_hash::FxHashMap;
 
 use crate::budget::Budget;
@@ -28,11 +26,12 @@ const THINNED_MAX: usize = 1024;
 const MEMORY_BYTES: usize = 256 << 20;
 
 /// A few ops that are not linearizable, where `culprit` is the op at which the search of the whole key got stuck. `None`
-/// if no window that is much shorter than the key shows it, or not within `limit`.
-pub(crate) fn witness(key: &KeyOps, culprit: u32, limit: Duration) -> Option<Witness> {
-    let budget = Budget::new(Some(Instant::now() + limit), MEMORY_BYTES);
+/// if no window that is much shorter than the key shows it, or not within `budget`.
+pub(crate) fn witness(key: &KeyOps, culprit: u32, budget: &Budget) -> Option<Witness> {
+    let budget = budget.clone().of_bytes(MEMORY_BYTES);
     let mut window = WINDOW_MIN;
     while window * 4 < culprit as usize {
+        budget.look().ok()?;
         let since = key.ops[culprit as usize - window].start;
         let mut part = Part::new(key, since, key.ops[culprit as usize].end);
         if part.is_stuck(&budget)? {
@@ -160,12 +159,54 @@ fn as_write(effect: Effect) -> Effect {
 
 #[cfg(test)]
 mod tests {
-    use super::Part;
+    use std::time::Instant;
+
+    use super::{Part, witness};
     use crate::budget::Budget;
+    use crate::history::{Action, History, Key, Op, Outcome, ProcessId, Value};
     use crate::lower::{KeyOps, split};
     use crate::testing::generate::{Choices, Shape, linearizable};
     use crate::testing::{cases, show};
     use crate::wing_gong;
+
+    #[test]
+    fn a_spent_budget_leaves_the_past_uncut() {
+        let mut ops: Vec<Op> = (0..1000).map(|at| write(at % 2, at as u64)).collect();
+        ops.push(Op {
+            action: Action::Read,
+            observed: Some(Some(Value(7))),
+            ..write(0, 1000)
+        });
+        // It was written once, long ago.
+        ops[3].action = Action::Write { value: Value(7) };
+        let key = split(&History {
+            ops,
+            ..History::default()
+        });
+        let witness = |budget: &Budget| witness(&key[0], 1000, budget);
+        let endless = Budget::new(None, usize::MAX);
+        assert!(witness(&endless).is_some_and(|found| found.ops.len() < 10));
+        assert!(witness(&Budget::new(Some(Instant::now()), usize::MAX)).is_none());
+        assert!(witness(&Budget::new(None, 1)).is_none());
+    }
+
+    fn write(value: i64, at_ns: u64) -> Op {
+        Op {
+            process: ProcessId(0),
+            key: Key(0),
+            action: Action::Write { value: Value(value) },
+            outcome: Outcome::Ok,
+            invoked_ns: 10 * at_ns,
+            completed_ns: Some(10 * at_ns + 5),
+            observed: None,
+            version: None,
+            read_mode: None,
+            node: None,
+            served_by: None,
+            term: None,
+            error: None,
+        }
+    }
 
     /// What makes evidence against a part evidence against the whole.
     #[test]

@@ -21,7 +21,8 @@ pub(crate) fn is_linearizable(key: &KeyOps, budget: &Budget) -> Result<bool, Spe
         limit: first_end(key, &done),
     }];
     while let Some(frame) = path.last_mut() {
-        budget.spend(visited.len() * (words * 8 + 24))?;
+        // Each step goes through all ops.
+        budget.spend_steps(1 + key.ops.len() / 16, visited.len() * (words * 8 + 24))?;
         if frame.limit.is_none() {
             return Ok(true);
         }

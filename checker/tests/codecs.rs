@@ -246,6 +246,30 @@ fn a_long_file_is_read_as_a_short_one() {
     }
 }
 
+#[test]
+fn values_that_clojure_calls_equal_are_one_value_and_keep_their_form() {
+    let text = "{:index 0 :time 0 :type :invoke :process 0 :f :write :value (1 2)}
+{:index 1 :time 1 :type :ok :process 0 :f :write :value (1 2)}
+{:index 2 :time 2 :type :invoke :process 0 :f :read :value nil}
+{:index 3 :time 3 :type :ok :process 0 :f :read :value [1 2]}
+{:index 4 :time 4 :type :invoke :process 0 :f :cas :value [[1 2] 1.00]}
+{:index 5 :time 5 :type :ok :process 0 :f :cas :value [[1 2] 1.00]}
+{:index 6 :time 6 :type :invoke :process 0 :f :read :value nil}
+{:index 7 :time 7 :type :ok :process 0 :f :read :value 1.0}
+";
+    let read = calls(text, Format::JepsenEdn);
+    let report = check_calls(&read, BuiltIn::CasRegister, &Options::default()).expect("they are registers");
+    assert!(matches!(report.verdict, CallVerdict::Valid(_)), "{report:?}");
+    let written = exported(&read, Format::JepsenEdn);
+    for form in ["(1 2)}", " [1 2]}", "1.00]}", " 1.0}"] {
+        assert!(written.contains(form), "{form} is not in {written}");
+    }
+    // Values of different kinds stay different.
+    let other = calls(&text.replace(":value 1.0}", ":value 1}"), Format::JepsenEdn);
+    let report = check_calls(&other, BuiltIn::CasRegister, &Options::default()).expect("they are registers");
+    assert!(matches!(report.verdict, CallVerdict::Invalid(_)), "{report:?}");
+}
+
 fn exported(calls: &Calls, format: Format) -> String {
     let mut text = Vec::new();
     export_calls(calls, format, &mut text).expect("memory takes all");

@@ -212,3 +212,33 @@ fn an_export_tells_what_it_cannot_hold() {
     let output = splitbrain(&["export", kv.to_str().unwrap(), "--to", "knossos-log"]);
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn an_export_that_fails_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let native = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../checker/tests/fuzz/seeds/native.jsonl");
+    // A folder is in the place of the file, and not empty.
+    let out = folder.path().join("taken");
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join("file"), "").unwrap();
+    let args = [
+        "export",
+        native.to_str().unwrap(),
+        "--to",
+        "jepsen-edn",
+        "-o",
+        out.to_str().unwrap(),
+    ];
+    let output = splitbrain(&args);
+    assert_eq!(output.status.code(), Some(4), "{}", support::said(&output));
+    assert!(
+        support::said(&output).contains("cannot write"),
+        "{}",
+        support::said(&output)
+    );
+    let left: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["taken"]);
+}

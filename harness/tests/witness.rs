@@ -298,3 +298,69 @@ fn a_queue_has_witnesses_of_both_kinds() {
         );
     }
 }
+
+/// Events of process 0, one after the other.
+fn edn(events: &[(&str, &str, &str)]) -> String {
+    let event = |(at, (kind, f, value)): (usize, &(&str, &str, &str))| {
+        format!("{{:index {at} :time {at}000 :type :{kind} :process 0 :f :{f} :value {value}}}\n")
+    };
+    events.iter().enumerate().map(event).collect()
+}
+
+#[test]
+fn a_witness_that_chooses_a_weaker_model_is_found_out() {
+    let folder = TempDir::new().unwrap();
+    let witness = folder.path().join("w.json");
+    // A bag, but no stack.
+    let text = edn(&[
+        ("invoke", "push", "1"),
+        ("ok", "push", "1"),
+        ("invoke", "push", "2"),
+        ("ok", "push", "2"),
+        ("invoke", "pop", "nil"),
+        ("ok", "pop", "1"),
+    ]);
+    let history = save(&folder, "history.edn", &text);
+    assert_ends(
+        &check(&["--witness", "--model", "queue"], &witness, &history),
+        0,
+        &[],
+    );
+    let expected = [
+        "linearizable queue, as the witness says",
+        "the model `queue`, but the ops look like those of `stack`",
+    ];
+    assert_ends(&check(&["--verify"], &witness, &history), 0, &expected);
+    let json = check(&["--verify", "--json"], &witness, &history);
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(
+        (json["model"].as_str(), json["model_from"].as_str()),
+        (Some("queue"), Some("witness"))
+    );
+    assert!(
+        json["warnings"][0].as_str().unwrap().contains("`stack`"),
+        "{json}"
+    );
+    let other = check(&["--verify", "--model", "stack"], &witness, &history);
+    assert_ends(&other, 2, &["it is about the model `queue`, not `stack`"]);
+    // Whoever asks for a bag gets one, without a warning.
+    let asked = check(&["--verify", "--json", "--model", "queue"], &witness, &history);
+    let json: Value = serde_json::from_slice(&asked.stdout).unwrap();
+    assert_eq!(json["model_from"], "option");
+    assert_eq!(json["warnings"], serde_json::json!([]));
+}
+
+#[test]
+fn a_line_that_was_cut_off_is_told_by_verify_too() {
+    let folder = TempDir::new().unwrap();
+    let witness = folder.path().join("w.json");
+    let text = edn(&[("invoke", "write", "1"), ("ok", "write", "1")]) + "{:index 2 :ti";
+    let history = save(&folder, "history.edn", &text);
+    let said = "the last line was cut off, and is not judged";
+    assert_ends(&check(&["--witness"], &witness, &history), 0, &[said]);
+    assert_ends(&check(&["--verify"], &witness, &history), 0, &[said]);
+    let json = check(&["--verify", "--json"], &witness, &history);
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert!(json["reason"].as_str().unwrap().ends_with(said), "{json}");
+    assert_eq!(json["warnings"].as_array().map(Vec::len), Some(1));
+}

@@ -5,7 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A value: what JSON and EDN can both say, and what EDN says beyond that.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// Values are equal that Clojure calls equal, such as `(1 2)` and `[1 2]`, or `1.0` and `1.00`, though they keep the form
+/// in which they were written.
+#[derive(Clone, Debug)]
 pub enum Datum {
     /// `nil` or `null`.
     Nil,

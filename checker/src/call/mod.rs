@@ -2,9 +2,11 @@
 //! their own, [`crate::history::History`], which holds more (versions, nodes, read modes) in less.
 
 mod datum;
+mod equal;
 mod pair;
 
 pub use datum::Datum;
+pub(crate) use equal::whole;
 pub use pair::CallError;
 pub(crate) use pair::{CallEvent, CallsBuilder};
 

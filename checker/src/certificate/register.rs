@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::{Action, History, Key, Op, Outcome, ProcessId, Value};
+use crate::history::{Action, History, Key, Op, Outcome, ProcessId, Value, sane_interval};
 use crate::model::{Model, TimedOp};
 
 /// "Precondition failed": a compare failed, so at some moment the register held something else.
@@ -108,10 +108,11 @@ impl RegisterOps {
         for (position, op) in history.ops.iter().enumerate() {
             let register = registers.entry(op.key).or_default();
             let Some(says) = Says::of(op) else { continue };
+            let (start_ns, end_ns) = sane_interval(op.invoked_ns, end(op));
             register.ops.push(TimedOp {
                 op: says,
-                start_ns: op.invoked_ns,
-                end_ns: end(op),
+                start_ns,
+                end_ns,
             });
             register.indices.push(history.index_of(position).0);
             register.processes.push(op.process);
@@ -127,6 +128,5 @@ impl RegisterOps {
 
 /// When an op returned, or `None` if it may have happened at any later time, or never.
 fn end(op: &Op) -> Option<u64> {
-    let returned = op.completed_ns.filter(|_| op.outcome != Outcome::Info);
-    returned.map(|end| end.max(op.invoked_ns))
+    op.completed_ns.filter(|_| op.outcome != Outcome::Info)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::call::Datum;
+use crate::call::{Datum, whole};
 
 /// Values nest no deeper: a history that does is none, and must not exhaust the stack.
 pub(super) const MAX_DEPTH: u32 = 128;
@@ -299,17 +299,23 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The first value of a text.
+#[cfg(test)]
+pub(crate) fn edn_value(text: &str) -> Option<Datum> {
+    Reader::new(text).next().ok().flatten()
+}
+
 fn is_number(word: &str) -> bool {
     let digits = word.strip_prefix(['-', '+']).unwrap_or(word);
     digits.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// `12`, and `12N` where it fits; everything else as it was written.
+/// `12`, and `12N` and `24/2` where they fit; everything else as it was written.
 fn number(word: &str) -> Datum {
     let digits = word.strip_suffix('N').unwrap_or(word);
-    match digits.parse() {
-        Ok(value) => Datum::Int(value),
-        Err(_) => Datum::Number(word.into()),
+    match digits.parse().ok().or_else(|| whole(word)) {
+        Some(value) => Datum::Int(value),
+        None => Datum::Number(word.into()),
     }
 }
 

@@ -25,6 +25,8 @@ use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 use std::str::FromStr;
 
+#[cfg(test)]
+pub(crate) use edn::edn_value;
 pub use export::{ExportError, Loss, export, export_calls};
 pub use registers::to_registers;
 

@@ -1,7 +1,7 @@
 //! Text as it comes out of a reader: a window that holds one op at a time, so that a file of any length, or one without
 //! an end, takes no more memory than its ops do.
 
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 
 use crate::history::Problem;
 
@@ -91,14 +91,9 @@ impl<R: Read> Source<R> {
         let wanted = self.window.len().max(CHUNK_BYTES);
         let mut bytes = std::mem::take(&mut self.partial);
         let mut bounded = (&mut self.input).take((wanted as u64).min(self.left));
-        let mut read = bounded.read_to_end(&mut bytes);
-        while read
-            .as_ref()
-            .is_err_and(|error| error.kind() == ErrorKind::Interrupted)
-        {
-            read = bounded.read_to_end(&mut bytes);
-        }
-        let read = read.map_err(|error| (0, error.into()))?;
+        let read = bounded
+            .read_to_end(&mut bytes)
+            .map_err(|error| (0, error.into()))?;
         self.left -= read as u64;
         if self.left == 0 {
             return Err((0, Problem::FileTooLong));

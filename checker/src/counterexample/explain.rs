@@ -1,6 +1,6 @@
 //! From a decision to a counterexample: shrink the evidence, have other algorithms look at it, and name it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -23,23 +23,25 @@ const VERIFY_MEMORY_BYTES: usize = 512 << 20;
 /// What a reason says besides where no look came to an end.
 const UNVERIFIED: &str = " (only the check that found the violation says so: looking at these ops again took too much time or memory)";
 
-/// Explains why `key` is not linearizable, as `decision` says. Shrinking takes `limit` at most.
+/// Explains why `key` is not linearizable, as `decision` says: shrinks within `shrinking`, and looks at what is left
+/// within `budget`.
 pub(crate) fn explain(
     history: &History,
     key: &KeyOps,
     decision: &Decision,
-    limit: Duration,
+    shrinking: &Budget,
+    budget: &Budget,
 ) -> Result<Counterexample, UnknownReason> {
     let parts: Vec<KeyOps> = match decision {
         Decision::Witnesses(witnesses) => witnesses.iter().map(|w| part(key, w)).collect(),
         Decision::Culprit(op) => vec![prefix(key, *op)],
         Decision::Linearizable | Decision::GaveUp(_) => Vec::new(),
     };
-    let limit = limit / u32::try_from(parts.len()).unwrap_or(u32::MAX).max(1);
+    let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
     let mut best: Option<(Counterexample, KeyOps)> = None;
-    for part in parts {
-        let shrunk = shrink(part.compact(), limit);
-        let counterexample = assess(history, key, &shrunk)?;
+    for (turn, part) in (0..).zip(parts) {
+        let shrunk = shrink(part.compact(), &shrinking.share(1, count - turn));
+        let counterexample = assess(history, key, &shrunk, budget)?;
         if best
             .as_ref()
             .is_none_or(|(b, _)| counterexample.rank() < b.rank())
@@ -69,10 +71,14 @@ fn part(key: &KeyOps, witness: &Witness) -> KeyOps {
     }
 }
 
-fn assess(history: &History, key: &KeyOps, shrunk: &Shrunk) -> Result<Counterexample, UnknownReason> {
-    let Shrunk { ops: part, minimal } = shrunk;
-    let minimal = *minimal;
-    let verified = verify(part).ok_or(UnknownReason::Disagreement { key: key.key })?;
+fn assess(
+    history: &History,
+    key: &KeyOps,
+    shrunk: &Shrunk,
+    budget: &Budget,
+) -> Result<Counterexample, UnknownReason> {
+    let Shrunk { ops: part, spent } = shrunk;
+    let verified = verify(part, budget).ok_or(UnknownReason::Disagreement { key: key.key })?;
     let Verified {
         by: verified_by,
         culprit,
@@ -81,6 +87,9 @@ fn assess(history: &History, key: &KeyOps, shrunk: &Shrunk) -> Result<Counterexa
     let (class, mut reason) = Case::new(history, key, part, culprit).classify();
     if verified_by.is_empty() {
         reason.push_str(UNVERIFIED);
+    }
+    if let Some(spent) = spent {
+        reason.push_str(&format!(" (the counterexample was not shrunk further: {spent})"));
     }
     let culprit = part.ops[culprit].op as usize;
     let ops = evidence(history, key, part);
@@ -94,7 +103,7 @@ fn assess(history: &History, key: &KeyOps, shrunk: &Shrunk) -> Result<Counterexa
         culprit: history.index_of(culprit),
         reason,
         ops,
-        minimal,
+        minimal: spent.is_none(),
         verified_by,
         proof: None,
         dead,
@@ -111,8 +120,13 @@ struct Verified {
 }
 
 /// Has all algorithms look at `part`. `None` if any of them finds that it is linearizable after all.
-fn verify(part: &KeyOps) -> Option<Verified> {
-    let budget = || Budget::new(Some(Instant::now() + VERIFY_TIME), VERIFY_MEMORY_BYTES);
+fn verify(part: &KeyOps, budget: &Budget) -> Option<Verified> {
+    // Half of what is left for the first of the two that take time.
+    let first = budget
+        .share(1, 2)
+        .within(VERIFY_TIME)
+        .of_bytes(VERIFY_MEMORY_BYTES);
+    let second = || budget.within(VERIFY_TIME).of_bytes(VERIFY_MEMORY_BYTES);
     let mut by = Vec::new();
     match zones::check(part) {
         zones::Answer::Linearizable => return None,
@@ -120,7 +134,7 @@ fn verify(part: &KeyOps) -> Option<Verified> {
         zones::Answer::NotApplicable => {}
     }
     let (mut culprit, mut dead) = (None, Vec::new());
-    match frontier::search(&Register, &register_ops(part), &budget(), true) {
+    match frontier::search(&Register, &register_ops(part), &first, true) {
         Ok(frontier::Answer::Linearizable(_)) => return None,
         Ok(frontier::Answer::Stuck(stuck)) => {
             by.push(Algorithm::Frontier);
@@ -129,7 +143,7 @@ fn verify(part: &KeyOps) -> Option<Verified> {
         }
         Err(_) => {}
     }
-    match wing_gong::is_linearizable(part, &budget()) {
+    match wing_gong::is_linearizable(part, &second()) {
         Ok(true) => return None,
         Ok(false) => by.push(Algorithm::WingGong),
         Err(_) => {}

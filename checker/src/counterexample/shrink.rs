@@ -10,9 +10,7 @@
 //! - whatever starts after a moment, if ops that have not returned by then count as of unknown outcome:
 //!   linearizability is closed under prefixes (Herlihy and Wing 1990, section 3).
 
-use std::time::{Duration, Instant};
-
-use crate::budget::Budget;
+use crate::budget::{Budget, Spent};
 use crate::linearizable::{Decision, decide};
 use crate::lower::{Effect, KeyOp, KeyOps, NEVER};
 
@@ -22,8 +20,8 @@ const MEMORY_BYTES: usize = 256 << 20;
 /// A part of a key that is not linearizable.
 pub(super) struct Shrunk {
     pub(super) ops: KeyOps,
-    /// Whether nothing more can be left out.
-    pub(super) minimal: bool,
+    /// The limit that was reached before nothing more could be left out.
+    pub(super) spent: Option<Spent>,
 }
 
 /// The part of `key` up to the end of its op `culprit`.
@@ -39,24 +37,24 @@ pub(super) fn prefix(key: &KeyOps, culprit: u32) -> KeyOps {
     KeyOps { ops, ..*key }
 }
 
-/// Shrinks `ops`, which are not linearizable, for `limit` at most.
-pub(super) fn shrink(ops: KeyOps, limit: Duration) -> Shrunk {
+/// Shrinks `ops`, which are not linearizable, within `limits`.
+pub(super) fn shrink(ops: KeyOps, limits: &Budget) -> Shrunk {
     let mut shrinker = Shrinker {
         ops,
-        deadline: Instant::now() + limit,
-        out_of_time: false,
+        limits: limits.clone().of_bytes(MEMORY_BYTES),
+        spent: None,
     };
-    while shrinker.round() && !shrinker.out_of_time {}
+    while shrinker.round() && shrinker.spent.is_none() {}
     Shrunk {
-        minimal: !shrinker.out_of_time,
+        spent: shrinker.spent,
         ops: shrinker.ops,
     }
 }
 
 struct Shrinker {
     ops: KeyOps,
-    deadline: Instant,
-    out_of_time: bool,
+    limits: Budget,
+    spent: Option<Spent>,
 }
 
 /// Something that might be left out.
@@ -91,7 +89,7 @@ impl Shrinker {
         while bunch > 0 {
             let mut kept = Vec::new();
             for spare in spares.chunks(bunch) {
-                if self.out_of_time {
+                if self.spent.is_some() {
                     return;
                 }
                 let candidate = without(&self.ops, spare);
@@ -116,7 +114,7 @@ impl Shrinker {
             })
             .collect();
         for (position, from, to) in cas {
-            if self.out_of_time {
+            if self.spent.is_some() {
                 return;
             }
             let mut candidate = self.ops.clone();
@@ -133,14 +131,18 @@ impl Shrinker {
         if candidate.ops.len() == self.ops.ops.len() {
             return false;
         }
-        match decide(&candidate, &Budget::new(Some(self.deadline), MEMORY_BYTES)).1 {
+        if let Err(spent) = self.limits.spend_steps(candidate.ops.len(), 0) {
+            self.spent = Some(spent);
+            return false;
+        }
+        match decide(&candidate, &self.limits).1 {
             Decision::Witnesses(_) | Decision::Culprit(_) => {
                 self.ops = candidate;
                 true
             }
             Decision::Linearizable => false,
-            Decision::GaveUp(_) => {
-                self.out_of_time = true;
+            Decision::GaveUp(spent) => {
+                self.spent = Some(spent);
                 false
             }
         }

@@ -32,6 +32,8 @@ pub(crate) struct Stuck {
 
 /// So many configurations are told at most of those that died.
 const DEAD_MAX: usize = 8;
+/// So many states are followed at most along an order whose ops leave any of several.
+const STATES_MAX: usize = 64;
 /// So many of the longest orders are told at most.
 const LONGEST_MAX: usize = 16;
 /// Those are chosen from so many, counted by their ops.
@@ -200,13 +202,43 @@ impl<'a, M: Model> Search<'a, M> {
     /// The configurations that are left, those with the longest orders first.
     fn dead(&self) -> Vec<(u32, Vec<u32>)> {
         let rows = self.current.chunks_exact(self.layout.stride());
-        let mut dead: Vec<(u32, Vec<u32>)> = rows
-            .zip(&self.current_paths)
-            .take(DEAD_MAX)
-            .map(|(row, path)| (state(row), self.order(*path)))
-            .collect();
+        let paths = rows.zip(&self.current_paths).take(DEAD_MAX);
+        let dead = paths.map(|(row, path)| self.configuration(state(row), *path));
+        let mut dead: Vec<(u32, Vec<u32>)> = dead.collect();
         dead.sort_by_key(|(state, order)| (std::cmp::Reverse(order.len()), *state));
+        let mut seen: FxHashSet<(u32, Vec<u32>)> = FxHashSet::default();
+        dead.retain(|configuration| seen.insert(configuration.clone()));
+        for op in dead.iter_mut().flat_map(|(_, order)| order) {
+            *op = self.ops[*op as usize].tag;
+        }
         dead
+    }
+
+    /// The ops of a path, and the state that they lead to. That is the state of the row, but where an op that overwrites
+    /// returned in the sink without having been taken: the row then stays in the sink, which all that may follow
+    /// takes for the same, and the order ends with that op.
+    fn configuration(&self, row_state: u32, path: u32) -> (u32, Vec<u32>) {
+        let order = self.paths.order(path, |op| self.live.traits(op).overwrites);
+        if self.sink != Some(row_state) {
+            return (row_state, order);
+        }
+        let mut states = vec![self.model.initial()];
+        for op in &order {
+            let mut after: Vec<u32> = Vec::new();
+            for state in states {
+                self.model.each_step(state, self.ops[*op as usize].op, |next| {
+                    if !after.contains(&next) && after.len() < STATES_MAX {
+                        after.push(next);
+                    }
+                });
+            }
+            states = after;
+        }
+        let shown = match states.contains(&row_state) {
+            true => row_state,
+            false => *states.first().unwrap_or(&row_state),
+        };
+        (shown, order)
     }
 
     /// The longest orders, once the culprit is found: what is reachable without it is still in `open`. Of many, only the
@@ -218,9 +250,9 @@ impl<'a, M: Model> Search<'a, M> {
             let Some((row, path)) = self.open.row(number).filter(|_| room > 0) else {
                 continue;
             };
-            let order = self.paths.order(path, |op| self.live.traits(op).overwrites);
+            let (state, order) = self.configuration(state(row), path);
             room = room.saturating_sub(order.len().max(1));
-            orders.push((state(row), order));
+            orders.push((state, order));
         }
         orders.sort_by_key(|(state, order)| (std::cmp::Reverse(order.len()), *state));
         // One that shows nothing which a longer one does not show is left out.

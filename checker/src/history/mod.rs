@@ -15,6 +15,7 @@ pub use event::{Answer, DataModel, Event, EventKind, Header};
 pub use native::{Parsed, read_native, read_native_file};
 pub use native_writer::NativeWriter;
 pub use pair::{EventError, HistoryBuilder};
+pub(crate) use types::sane_interval;
 pub use types::{
     Action, History, Key, NodeName, Op, OpIndex, Outcome, ProcessId, ReadModeId, Value, Version,
 };

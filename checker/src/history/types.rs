@@ -111,6 +111,16 @@ pub struct History {
     pub is_untimed: bool,
 }
 
+/// Algorithms take ops to be invoked, and to return, no later than this: what lies beyond is as good as simultaneous.
+const TIME_MAX_NS: u64 = u64::MAX - 2;
+
+/// An interval within the bounds of time that algorithms and validators take for granted: it ends no earlier than it
+/// begins.
+pub(crate) fn sane_interval(start_ns: u64, end_ns: Option<u64>) -> (u64, Option<u64>) {
+    let start_ns = start_ns.min(TIME_MAX_NS);
+    (start_ns, end_ns.map(|end| end.clamp(start_ns, TIME_MAX_NS)))
+}
+
 impl Op {
     /// When the op's interval ends, for the checker: its completion, or never for an op of unknown outcome.
     #[must_use]

@@ -3,8 +3,8 @@
 
 use rustc_hash::FxHashSet;
 
-use super::built_in::CallsCounterexample;
 use super::lower::{BadCall, Named, Part};
+use super::report::CallsCounterexample;
 use super::{TimedOp, validate};
 use crate::call::Calls;
 use crate::certificate::sub_history::{Kept, refute};

@@ -1,19 +1,18 @@
 //! Checks histories of a model by the frontier search.
 
 use std::borrow::Cow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::culprit::{self, Blame};
 use super::interned::Interned;
 use super::shrink::shrink;
 use super::validate::Flaw;
 use super::{Model, Shortcut, TimedOp, validate};
 use crate::budget::{Budget, Spent};
 use crate::frontier;
+use crate::history::sane_interval;
 use crate::linearizable::Options;
 use crate::lower::NEVER;
-
-/// Ops are taken to be invoked and to return no later than this.
-const TIME_MAX: u64 = NEVER - 2;
 
 /// A verdict on a history of a model. Ops are given by their positions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +39,8 @@ pub struct Stuck<S> {
     pub ops: Vec<u32>,
     /// Whether none of them can be left out by the rules of [`Model::group`].
     pub minimal: bool,
+    /// The limit that was reached before that.
+    pub spent: Option<Spent>,
     /// Whether a second algorithm found the same of them; `false` where that took too much time or memory.
     pub verified: bool,
 }
@@ -61,32 +62,91 @@ impl<S> ModelVerdict<S> {
     }
 }
 
-/// Checks whether `ops` have a linearization by `model`, within the limits of time and memory of `options`.
+/// Checks whether `ops` have a linearization by `model`, within the limits of time and memory of `options`. Where there is
+/// none, and no time to find out what can be left out of them, the verdict says so.
 #[must_use]
 pub fn check_model<M: Model>(model: &M, ops: &[TimedOp<M::Op>], options: &Options) -> ModelVerdict<M::State> {
     let deadline = options.time_limit.map(|limit| Instant::now() + limit);
     let budget = Budget::new(deadline, options.memory_limit_bytes);
     let ops = &*sane(ops);
-    match search(model, ops, &budget) {
-        Err(spent) => ModelVerdict::Unknown(spent),
+    match decide(model, ops, &budget) {
+        Decided::Linearizable(order) => ModelVerdict::Linearizable(order),
+        Decided::Unknown(spent) => ModelVerdict::Unknown(spent),
+        Decided::Disagreement => ModelVerdict::Disagreement,
+        Decided::Refuted(refuted) => explain(model, ops, refuted, &budget, options.shrink_time_limit),
+    }
+}
+
+/// A verdict without an explanation.
+pub(super) enum Decided<S> {
+    Linearizable(Vec<u32>),
+    Refuted(Refuted<S>),
+    Unknown(Spent),
+    Disagreement,
+}
+
+/// What is known of a history without a linearization once that is known.
+pub(super) enum Refuted<S> {
+    /// A search got stuck.
+    BySearch { culprit: u32, dead: Vec<(S, Vec<u32>)> },
+    /// A shortcut gave this evidence.
+    ByShortcut(Vec<u32>),
+}
+
+/// Decides, and has the order validated. The times of `ops` are [`sane`].
+pub(super) fn decide<M: Model>(model: &M, ops: &[TimedOp<M::Op>], budget: &Budget) -> Decided<M::State> {
+    match search(model, ops, budget) {
+        Err(spent) => Decided::Unknown(spent),
         // A model that breaks its own contract must not make a history pass.
         Ok(Found::Linearizable(order)) => match validate(model, ops, &order) {
-            Ok(()) | Err(Flaw::TooManyStates(_)) => ModelVerdict::Linearizable(order),
-            Err(_) => ModelVerdict::Disagreement,
+            Ok(()) | Err(Flaw::TooManyStates(_)) => Decided::Linearizable(order),
+            Err(_) => Decided::Disagreement,
         },
-        Ok(Found::Stuck { culprit, dead, .. }) => {
-            let Some(shrunk) = shrink(model, ops, culprit, options.shrink_time_limit) else {
-                return ModelVerdict::Disagreement;
-            };
-            ModelVerdict::NotLinearizable(Stuck {
-                culprit,
-                dead,
-                ops: shrunk.ops,
-                minimal: shrunk.minimal,
-                verified: shrunk.verified,
-            })
-        }
+        Ok(Found::Stuck { culprit, dead, .. }) => Decided::Refuted(Refuted::BySearch { culprit, dead }),
+        Ok(Found::Refuted(evidence)) => Decided::Refuted(Refuted::ByShortcut(evidence)),
     }
+}
+
+/// Explains why `ops` have no linearization, within `budget`, and for `limit` at most but for a last look.
+pub(super) fn explain<M: Model>(
+    model: &M,
+    ops: &[TimedOp<M::Op>],
+    refuted: Refuted<M::State>,
+    budget: &Budget,
+    limit: Duration,
+) -> ModelVerdict<M::State> {
+    // What is left of the time is for the second algorithm.
+    let shrinking = budget.share(3, 4).within(limit);
+    let (blame, dead) = match refuted {
+        Refuted::BySearch { culprit, dead } => {
+            let blame = Blame {
+                culprit,
+                is_first: true,
+                kept: None,
+            };
+            (blame, dead)
+        }
+        Refuted::ByShortcut(evidence) => {
+            // Half of the time is for shrinking, which is worth as much.
+            let blame = culprit::find(model, ops, &evidence, &shrinking.share(1, 2));
+            (blame, Vec::new())
+        }
+    };
+    let Some(shrunk) = shrink(model, ops, &blame, &shrinking, budget) else {
+        return ModelVerdict::Disagreement;
+    };
+    let culprit = match blame.is_first {
+        true => blame.culprit,
+        false => culprit::of_part(model, ops, &shrunk.ops, &blame, budget),
+    };
+    ModelVerdict::NotLinearizable(Stuck {
+        culprit,
+        dead,
+        minimal: shrunk.spent.is_none(),
+        spent: shrunk.spent,
+        ops: shrunk.ops,
+        verified: shrunk.verified,
+    })
 }
 
 /// What a search found; ops by their positions.
@@ -97,12 +157,14 @@ pub(super) enum Found<S> {
         dead: Vec<(S, Vec<u32>)>,
         longest: Vec<(S, Vec<u32>)>,
     },
+    /// A shortcut found that there is no linearization, because of these.
+    Refuted(Vec<u32>),
 }
 
 /// Whether `ops` have a linearization: by the model's shortcut, or else by a search.
 pub(super) fn holds<M: Model>(model: &M, ops: &[TimedOp<M::Op>], budget: &Budget) -> Result<bool, Spent> {
-    match model.shortcut(ops) {
-        Some(found) => Ok(found != Shortcut::NotLinearizable),
+    match model.shortcut(ops, budget)? {
+        Some(found) => Ok(matches!(found, Shortcut::Linearizable(_))),
         None => Ok(matches!(
             by_search(model, ops, budget, false)?,
             Found::Linearizable(_)
@@ -110,29 +172,22 @@ pub(super) fn holds<M: Model>(model: &M, ops: &[TimedOp<M::Op>], budget: &Budget
     }
 }
 
-/// Finds a linearization of `ops`, or the op that prevents it: by the model's shortcut, or else by a search.
+/// Finds a linearization of `ops`, or what prevents it: by the model's shortcut, or else by a search.
 pub(super) fn search<M: Model>(
     model: &M,
     ops: &[TimedOp<M::Op>],
     budget: &Budget,
 ) -> Result<Found<M::State>, Spent> {
-    match model.shortcut(ops) {
+    match model.shortcut(ops, budget)? {
         None => by_search(model, ops, budget, true),
         Some(Shortcut::Linearizable(order)) => Ok(Found::Linearizable(order)),
-        Some(Shortcut::NotLinearizable) => Ok(Found::Stuck {
-            culprit: culprit(model, ops, budget)?,
-            dead: Vec::new(),
-            longest: Vec::new(),
-        }),
+        Some(Shortcut::NotLinearizable(evidence)) => Ok(Found::Refuted(evidence)),
     }
 }
 
 /// The ops in the bounds of time that algorithms take for granted.
-pub(super) fn sane<O: Clone>(ops: &[TimedOp<O>]) -> Cow<'_, [TimedOp<O>]> {
-    let bounded = |op: &TimedOp<O>| {
-        let start_ns = op.start_ns.min(TIME_MAX);
-        (start_ns, op.end_ns.map(|end| end.clamp(start_ns, TIME_MAX)))
-    };
+fn sane<O: Clone>(ops: &[TimedOp<O>]) -> Cow<'_, [TimedOp<O>]> {
+    let bounded = |op: &TimedOp<O>| sane_interval(op.start_ns, op.end_ns);
     if ops.iter().all(|op| bounded(op) == (op.start_ns, op.end_ns)) {
         return Cow::Borrowed(ops);
     }
@@ -145,34 +200,6 @@ pub(super) fn sane<O: Clone>(ops: &[TimedOp<O>]) -> Cow<'_, [TimedOp<O>]> {
         }
     });
     ops.collect()
-}
-
-/// The first op at whose return there is no linearization any more, where there is none of all `ops`. A history that
-/// is linearizable is so at every moment before its end (Herlihy and Wing 1990, section 3), so bisection finds it.
-fn culprit<M: Model>(model: &M, ops: &[TimedOp<M::Op>], budget: &Budget) -> Result<u32, Spent> {
-    let mut returns: Vec<(u64, u32)> = (0..)
-        .zip(ops)
-        .filter_map(|(at, op)| Some((op.end_ns?, at)))
-        .collect();
-    returns.sort_unstable();
-    // All of the first `low` returns can be explained, and not all of the first `high`.
-    let (mut low, mut high) = (0, returns.len());
-    while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        let last = returns[middle - 1];
-        let by_then = (0..).zip(ops).filter(|(_, op)| op.start_ns <= last.0);
-        // Of those that returned at one moment the later ones count as not yet returned: so the one is found that matters.
-        let until = by_then.map(|(at, op)| TimedOp {
-            end_ns: op.end_ns.filter(|end| (*end, at) <= last),
-            ..op.clone()
-        });
-        if holds(model, &until.collect::<Vec<_>>(), budget)? {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    Ok(returns[high - 1].1)
 }
 
 /// Searches for a linearization. With `trace` it tells orders.

@@ -22,6 +22,7 @@
 use rustc_hash::FxHashMap;
 
 use super::Shortcut;
+use crate::budget::{Budget, Spent};
 use crate::lower::NEVER;
 
 /// What a call did.
@@ -69,34 +70,35 @@ impl Stay {
     }
 }
 
+/// Why there is no order.
+enum Stop {
+    /// There is none, because of these ops and whatever else is about their values.
+    Refuted(Vec<u32>),
+    Spent(Spent),
+}
+
+impl From<Spent> for Stop {
+    fn from(spent: Spent) -> Self {
+        Self::Spent(spent)
+    }
+}
+
+/// What an op takes at most: half of the entries of a value in two tables, in the list of values and a copy of it, in
+/// four orders by time, and in the linearization.
+const BYTES_PER_OP: usize = 256;
+
 /// Decides whether `ops` are those of a queue, or of a bag where values come out in any order. `None` where some value
 /// may be inserted twice, or an unknown removal may have made room for an answer "empty".
-pub(super) fn decide(ops: &[Timed], is_queue: bool) -> Option<Shortcut> {
-    let calls = Calls::new(ops)?;
-    let Some(mut stays) = calls.stays(is_queue)? else {
-        return Some(Shortcut::NotLinearizable);
+pub(super) fn decide(ops: &[Timed], is_queue: bool, budget: &Budget) -> Result<Option<Shortcut>, Spent> {
+    budget.spend(ops.len() * BYTES_PER_OP)?;
+    let Some(calls) = Calls::new(ops, budget)? else {
+        return Ok(None);
     };
-    for stay in &mut stays {
-        stay.insert.end = stay.insert.end.min(stay.remove.end);
-        stay.remove.start = stay.remove.start.max(stay.insert.start);
-        if stay.insert.start > stay.insert.end {
-            return Some(Shortcut::NotLinearizable);
-        }
+    match calls.linearize(is_queue, budget) {
+        Ok(order) => Ok(Some(Shortcut::Linearizable(order))),
+        Err(Stop::Refuted(evidence)) => Ok(Some(Shortcut::NotLinearizable(evidence))),
+        Err(Stop::Spent(spent)) => Err(spent),
     }
-    let Some(moments) = empty_moments(&stays, &calls.empties) else {
-        return Some(Shortcut::NotLinearizable);
-    };
-    let stages: Vec<u64> = moments.iter().map(|(moment, _)| *moment).collect();
-    let stage = |stay: &Stay| stages.partition_point(|moment| *moment <= stay.insert.end);
-    if is_queue {
-        let Some(order) = order(&stays, stage) else {
-            return Some(Shortcut::NotLinearizable);
-        };
-        stays = order.into_iter().map(|at| stays[at as usize]).collect();
-    }
-    Some(Shortcut::Linearizable(linearization(
-        &stays, &moments, stage, is_queue,
-    )))
 }
 
 /// The calls, by what they are about.
@@ -108,27 +110,28 @@ struct Calls {
     /// Removals of unknown values.
     unknown: Vec<Span>,
     empties: Vec<Span>,
-    /// Whether a value was removed twice.
-    is_torn: bool,
+    /// A removal of a value that was removed before.
+    torn: Option<u32>,
 }
 
 impl Calls {
-    fn new(ops: &[Timed]) -> Option<Self> {
+    fn new(ops: &[Timed], budget: &Budget) -> Result<Option<Self>, Spent> {
         let mut calls = Self {
             inserts: FxHashMap::default(),
             removes: FxHashMap::default(),
             may_remove: FxHashMap::default(),
             unknown: Vec::new(),
             empties: Vec::new(),
-            is_torn: false,
+            torn: None,
         };
         for (op, timed) in (0..).zip(ops) {
+            budget.spend(0)?;
             let Timed { action, start, end } = *timed;
             let span = Span { op, start, end };
             match action {
                 Action::Insert(value) => {
                     if calls.inserts.insert(value, span).is_some() {
-                        return None;
+                        return Ok(None);
                     }
                 }
                 Action::Remove(value) if end == NEVER => {
@@ -137,25 +140,55 @@ impl Calls {
                         *known = span;
                     }
                 }
-                Action::Remove(value) => calls.is_torn |= calls.removes.insert(value, span).is_some(),
+                Action::Remove(value) => {
+                    if calls.removes.insert(value, span).is_some() {
+                        calls.torn = Some(op);
+                    }
+                }
                 Action::RemoveSome if end == NEVER => calls.unknown.push(span),
-                Action::RemoveSome => return None,
+                Action::RemoveSome => return Ok(None),
                 Action::Empty if end == NEVER => {}
                 Action::Empty => calls.empties.push(span),
             }
         }
-        (calls.empties.is_empty() || calls.unknown.is_empty()).then_some(calls)
+        let is_decidable = calls.empties.is_empty() || calls.unknown.is_empty();
+        Ok(is_decidable.then_some(calls))
+    }
+
+    fn linearize(&self, is_queue: bool, budget: &Budget) -> Result<Vec<u32>, Stop> {
+        let mut stays = self.stays(is_queue, budget)?;
+        for stay in &mut stays {
+            budget.spend(0)?;
+            stay.insert.end = stay.insert.end.min(stay.remove.end);
+            stay.remove.start = stay.remove.start.max(stay.insert.start);
+            if stay.insert.start > stay.insert.end {
+                return Err(Stop::Refuted(vec![stay.insert.op]));
+            }
+        }
+        let moments = empty_moments(&stays, &self.empties, budget)?;
+        let stages: Vec<u64> = moments.iter().map(|(moment, _)| *moment).collect();
+        let stage = |stay: &Stay| stages.partition_point(|moment| *moment <= stay.insert.end);
+        if is_queue {
+            let order = order(&stays, stage, budget)?;
+            stays = order.into_iter().map(|at| stays[at as usize]).collect();
+        }
+        // Not by the clock alone: a few ops are placed even when the time is up, to explain what was found.
+        budget.spend_steps(stays.len(), 0)?;
+        Ok(linearization(&stays, &moments, stage, is_queue))
     }
 
     /// Every value that was inserted, with its removal if it must have been removed, or may have been and that stands
-    /// in nobody's way. The inner `None` if that contradicts itself.
-    #[expect(clippy::option_option, reason = "the inner one is a verdict")]
-    fn stays(&self, is_queue: bool) -> Option<Option<Vec<Stay>>> {
-        if self.is_torn || self.removes.keys().any(|value| !self.inserts.contains_key(value)) {
-            return Some(None);
+    /// in nobody's way.
+    fn stays(&self, is_queue: bool, budget: &Budget) -> Result<Vec<Stay>, Stop> {
+        let mut unwritten = (self.removes.iter())
+            .filter(|(value, _)| !self.inserts.contains_key(*value))
+            .map(|(_, span)| span.op);
+        if let Some(op) = self.torn.or(unwritten.next()) {
+            return Err(Stop::Refuted(vec![op]));
         }
-        let (mut stays, mut values) = (Vec::new(), Vec::new());
+        let mut stays = Vec::new();
         for (value, insert) in &self.inserts {
+            budget.spend(0)?;
             let remove = self.removes.get(value).copied();
             if remove.is_none() && insert.end == NEVER {
                 continue;
@@ -165,25 +198,22 @@ impl Calls {
                 start: NEVER,
                 end: NEVER,
             };
-            values.push((insert.op, *value, stays.len()));
-            stays.push(Stay {
+            let stay = Stay {
                 insert: *insert,
                 remove: remove.unwrap_or(never),
-            });
+            };
+            stays.push((*value, stay));
         }
         // In an order that no hash decides.
-        values.sort_unstable();
-        let stays_by_op = values.iter().map(|(_, _, at)| stays[*at]).collect();
-        let mut stays: Vec<Stay> = stays_by_op;
-        let own = |at: usize| self.may_remove.get(&values[at].1).copied();
+        stays.sort_unstable_by_key(|(_, stay)| stay.insert.op);
+        let (values, mut stays): (Vec<u32>, Vec<Stay>) = stays.into_iter().unzip();
+        let own = |at: usize| self.may_remove.get(&values[at]).copied();
         if is_queue && self.empties.is_empty() {
-            if !remove_in_time(&mut stays, own, &self.unknown) {
-                return Some(None);
-            }
+            remove_in_time(&mut stays, own, &self.unknown, budget)?;
         } else {
             remove_freely(&mut stays, own, is_queue);
         }
-        Some(Some(stays))
+        Ok(stays)
     }
 }
 
@@ -192,44 +222,56 @@ fn may(span: Span) -> Span {
 }
 
 /// Removes what must be gone before a value behind it comes out of the queue: by its own removal, or by an unknown one.
-/// False if there are too few of these in time. What need not be removed is not.
-fn remove_in_time(stays: &mut [Stay], own: impl Fn(usize) -> Option<Span>, unknown: &[Span]) -> bool {
-    let mut removed: Vec<(u64, u64)> = (stays.iter())
+/// Refuted if there are too few of these in time. What need not be removed is not.
+fn remove_in_time(
+    stays: &mut [Stay],
+    own: impl Fn(usize) -> Option<Span>,
+    unknown: &[Span],
+    budget: &Budget,
+) -> Result<(), Stop> {
+    let mut removed: Vec<(u64, u64, u32)> = (stays.iter())
         .filter(|stay| stay.is_removed())
-        .map(|stay| (stay.insert.start, stay.remove.end))
+        .map(|stay| (stay.insert.start, stay.remove.end, stay.insert.op))
         .collect();
     removed.sort_unstable();
-    // The least end of a removal, from each on.
+    // The least end of a removal, from each on, and whose it is.
     for at in (1..removed.len()).rev() {
-        removed[at - 1].1 = removed[at - 1].1.min(removed[at].1);
+        let (_, end, op) = removed[at];
+        if end < removed[at - 1].1 {
+            (removed[at - 1].1, removed[at - 1].2) = (end, op);
+        }
     }
-    let mut owed: Vec<(u64, usize)> = Vec::new();
+    let mut owed: Vec<(u64, usize, u32)> = Vec::new();
     for (at, stay) in stays.iter_mut().enumerate() {
+        budget.spend(0)?;
         if stay.is_removed() {
             continue;
         }
-        let behind = removed.partition_point(|(start, _)| *start <= stay.insert.end);
-        let Some((_, deadline)) = removed.get(behind) else {
+        let behind = removed.partition_point(|(start, ..)| *start <= stay.insert.end);
+        let Some((_, deadline, of)) = removed.get(behind) else {
             continue;
         };
         match own(at) {
             Some(span) if span.start <= *deadline => stay.remove = may(span),
-            _ => owed.push((*deadline, at)),
+            _ => owed.push((*deadline, at, *of)),
         }
     }
     owed.sort_unstable();
     let mut unknown = unknown.to_vec();
     unknown.sort_unstable_by_key(|span| (span.start, span.op));
-    if owed.len() > unknown.len() {
-        return false;
-    }
-    for ((deadline, at), span) in owed.into_iter().zip(unknown) {
-        if span.start > deadline {
-            return false;
+    let mut unknown = unknown.into_iter();
+    for (place, (deadline, at, _)) in owed.iter().enumerate() {
+        match unknown.next().filter(|span| span.start <= *deadline) {
+            Some(span) => stays[*at].remove = may(span),
+            // So many values must be gone by then, and too few removals had begun.
+            None => {
+                let both = owed[..=place].iter();
+                let evidence = both.flat_map(|(_, at, of)| [stays[*at].insert.op, *of]);
+                return Err(Stop::Refuted(evidence.collect()));
+            }
         }
-        stays[at].remove = may(span);
     }
-    true
+    Ok(())
 }
 
 /// Removes what may have been removed, unless something stays for ever that is before it in the queue.
@@ -244,8 +286,8 @@ fn remove_freely(stays: &mut [Stay], own: impl Fn(usize) -> Option<Span>, is_que
     }
 }
 
-/// For each answer "empty" the first moment at which it can have been given, in their order. `None` if there is none.
-fn empty_moments(stays: &[Stay], empties: &[Span]) -> Option<Vec<(u64, u32)>> {
+/// For each answer "empty" the first moment at which it can have been given, in their order. Refuted if there is none.
+fn empty_moments(stays: &[Stay], empties: &[Span], budget: &Budget) -> Result<Vec<(u64, u32)>, Stop> {
     // Open intervals in which some value is certainly within.
     let mut within: Vec<(u64, u64)> = (stays.iter())
         .map(|stay| (stay.insert.end, stay.remove.start))
@@ -261,21 +303,50 @@ fn empty_moments(stays: &[Stay], empties: &[Span]) -> Option<Vec<(u64, u32)>> {
     }
     let mut moments = Vec::with_capacity(empties.len());
     for empty in empties {
+        budget.spend(0)?;
         let before = joined.partition_point(|(from, _)| *from < empty.start);
         let around = before.checked_sub(1).map_or(0, |at| joined[at].1);
         let moment = empty.start.max(around);
         if moment > empty.end {
-            return None;
+            return Err(Stop::Refuted(never_empty(stays, *empty)));
         }
         moments.push((moment, empty.op));
     }
     moments.sort_unstable();
-    Some(moments)
+    Ok(moments)
+}
+
+/// Why an answer "empty" cannot have been given: a few values of which at any moment of the call one is within.
+fn never_empty(stays: &[Stay], empty: Span) -> Vec<u32> {
+    let mut by_insert: Vec<&Stay> = stays.iter().collect();
+    by_insert.sort_unstable_by_key(|stay| (stay.insert.end, stay.insert.op));
+    let mut by_insert = by_insert.into_iter().peekable();
+    let (mut evidence, mut covered, mut last) = (vec![empty.op], empty.start, None);
+    while covered <= empty.end {
+        while let Some(stay) = by_insert.next_if(|stay| stay.insert.end < covered) {
+            if last.is_none_or(|last: &Stay| last.remove.start < stay.remove.start) {
+                last = Some(stay);
+            }
+        }
+        let Some(stay) = last.filter(|stay| stay.remove.start > covered) else {
+            break;
+        };
+        evidence.push(stay.insert.op);
+        covered = stay.remove.start;
+    }
+    // What stays for ever may be why something else does.
+    let stuck = stays.iter().filter(|stay| !stay.is_removed());
+    evidence.extend(
+        stuck
+            .min_by_key(|stay| stay.insert.end)
+            .map(|stay| stay.insert.op),
+    );
+    evidence
 }
 
 /// The values in an order that respects all insertions and removals, and within that the stages; by their positions.
-/// `None` if there is no such order.
-fn order(stays: &[Stay], stage: impl Fn(&Stay) -> usize) -> Option<Vec<u32>> {
+/// Refuted if there is no such order: by two values that must each come before the other, see [the module's page](self).
+fn order(stays: &[Stay], stage: impl Fn(&Stay) -> usize, budget: &Budget) -> Result<Vec<u32>, Stop> {
     let mut inserts = Gate::new(stays, |stay| stay.insert);
     let mut removes = Gate::new(stays, |stay| stay.remove);
     let mut open = vec![0_u8; stays.len()];
@@ -283,6 +354,7 @@ fn order(stays: &[Stay], stage: impl Fn(&Stay) -> usize) -> Option<Vec<u32>> {
     let mut done = vec![false; stays.len()];
     let mut order = Vec::with_capacity(stays.len());
     while order.len() < stays.len() {
+        budget.spend(0)?;
         for gate in [&mut inserts, &mut removes] {
             gate.advance(&done, |at| {
                 open[at as usize] += 1;
@@ -292,11 +364,16 @@ fn order(stays: &[Stay], stage: impl Fn(&Stay) -> usize) -> Option<Vec<u32>> {
                 }
             });
         }
-        let std::cmp::Reverse((.., at)) = ready.pop()?;
+        let Some(std::cmp::Reverse((.., at))) = ready.pop() else {
+            // Of those left, the one that is inserted first and the one that is removed first.
+            let first = [inserts.first(), removes.first()];
+            let first = first.into_iter().flatten().map(|at| stays[at as usize].insert.op);
+            return Err(Stop::Refuted(first.collect()));
+        };
         done[at as usize] = true;
         order.push(at);
     }
-    Some(order)
+    Ok(order)
 }
 
 /// Lets values through that nothing of those left precedes, in one kind of their ops.
@@ -319,6 +396,11 @@ impl Gate {
             let_through: 0,
             left: 0,
         }
+    }
+
+    /// The value of those left whose op ends first, as far as [`advance`](Self::advance) has looked.
+    fn first(&self) -> Option<u32> {
+        self.by_end.get(self.left).map(|(_, at)| *at)
     }
 
     fn advance(&mut self, done: &[bool], mut through: impl FnMut(u32)) {

@@ -20,7 +20,8 @@ pub(super) fn is_linearizable<M: Model>(
     let row_bytes = start.1.len() * 8 + 48;
     let (mut open, mut held) = (vec![start], 0);
     while let Some((state, done)) = open.pop() {
-        budget.spend(held)?;
+        // Each look at a configuration goes through all ops.
+        budget.spend_steps(1 + ops.len() / 16, held)?;
         let is_done = |at: usize| done[at / 64] >> (at % 64) & 1 == 1;
         let required = (ops.iter().enumerate()).filter(|(at, op)| !is_done(*at) && op.end_ns.is_some());
         // None may start after this moment and come before the op that then returned.

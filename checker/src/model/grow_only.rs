@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::set::Op;
 use super::{Shortcut, TimedOp};
+use crate::budget::{Budget, Spent};
 
 /// The stage of elements that no read of all has.
 const UNREAD: usize = usize::MAX;
@@ -25,13 +26,18 @@ struct Added {
     is_seen: bool,
 }
 
+/// What an op takes at most: an entry of each of two tables, and its place in the order.
+const BYTES_PER_OP: usize = 160;
+
 /// Decides whether `ops` are those of a set. `None` where an element may be added twice, or is removed.
-pub(super) fn decide(ops: &[TimedOp<Op>]) -> Option<Shortcut> {
+pub(super) fn decide(ops: &[TimedOp<Op>], budget: &Budget) -> Result<Option<Shortcut>, Spent> {
+    budget.spend(ops.len() * BYTES_PER_OP)?;
     let mut added: FxHashMap<u32, Added> = FxHashMap::default();
     let mut reads: Vec<(&[u32], u32)> = Vec::new();
     for (at, op) in (0..).zip(ops) {
+        budget.spend(0)?;
         match &op.op {
-            Op::Remove(_) => return None,
+            Op::Remove(_) => return Ok(None),
             Op::Add(value) => {
                 let add = Added {
                     op: at,
@@ -40,37 +46,61 @@ pub(super) fn decide(ops: &[TimedOp<Op>]) -> Option<Shortcut> {
                     is_seen: op.end_ns.is_some(),
                 };
                 if added.insert(*value, add).is_some() {
-                    return None;
+                    return Ok(None);
                 }
             }
             Op::Read(all) if op.end_ns.is_some() => reads.push((all, at)),
             Op::Read(_) | Op::Contains(..) => {}
         }
     }
-    let order = Plan { ops, added }.linearization(reads);
-    Some(order.map_or(Shortcut::NotLinearizable, Shortcut::Linearizable))
+    let plan = Plan { ops, added, budget };
+    Ok(Some(match plan.linearization(reads) {
+        Ok(order) => Shortcut::Linearizable(order),
+        Err(Stop::Refuted) => Shortcut::NotLinearizable(Vec::new()),
+        Err(Stop::Spent(spent)) => return Err(spent),
+    }))
+}
+
+/// Why there is no order.
+enum Stop {
+    /// There is none.
+    Refuted,
+    Spent(Spent),
+}
+
+impl From<Spent> for Stop {
+    fn from(spent: Spent) -> Self {
+        Self::Spent(spent)
+    }
 }
 
 struct Plan<'a> {
     ops: &'a [TimedOp<Op>],
     added: FxHashMap<u32, Added>,
+    budget: &'a Budget,
 }
 
 impl Plan<'_> {
-    fn linearization(mut self, mut reads: Vec<(&[u32], u32)>) -> Option<Vec<u32>> {
+    fn linearization(mut self, mut reads: Vec<(&[u32], u32)>) -> Result<Vec<u32>, Stop> {
         reads.sort_by_key(|(all, at)| (all.len(), *at));
         let stages: Vec<&[(&[u32], u32)]> = reads.chunk_by(|a, b| a.0.len() == b.0.len()).collect();
         let mut before: &[u32] = &[];
         for (stage, same) in stages.iter().enumerate() {
             let all = same[0].0;
-            if same.iter().any(|(other, _)| *other != all) || !self.add_before(stage, before, all) {
-                return None;
+            for (other, _) in *same {
+                self.budget.spend_steps(1 + other.len(), 0)?;
+                if *other != all {
+                    return Err(Stop::Refuted);
+                }
+            }
+            if !self.add_before(stage, before, all) {
+                return Err(Stop::Refuted);
             }
             before = all;
         }
         // Moment, stage, what comes first at one moment, op. Ops of one moment keep to their stages.
         let mut placed: Vec<(u64, usize, u8, u32)> = Vec::new();
-        let not_before = self.ask(&mut placed)?;
+        let not_before = self.ask(&mut placed).ok_or(Stop::Refuted)?;
         let mut adds: Vec<(&u32, &Added)> = self.added.iter().filter(|(_, add)| add.is_seen).collect();
         adds.sort_unstable_by_key(|(_, add)| (add.stage, add.op));
         let mut adds = adds.into_iter().peekable();
@@ -79,6 +109,7 @@ impl Plan<'_> {
         for stage in (0..stages.len()).chain([UNREAD]) {
             let mut closed = opened;
             while let Some((value, add)) = adds.next_if(|(_, add)| add.stage == stage) {
+                self.budget.spend(0)?;
                 let asked = not_before.get(value).copied().unwrap_or(0);
                 let moment = add.start.max(opened).max(asked);
                 self.place(&mut placed, (moment, stage, 1, add.op))?;
@@ -94,12 +125,13 @@ impl Plan<'_> {
         }
         for (at, op) in (0..).zip(self.ops) {
             if let (Op::Contains(value, true), Some(_)) = (&op.op, op.end_ns) {
-                let moment = op.start_ns.max(*moments.get(value)?);
+                let moment = op.start_ns.max(*moments.get(value).ok_or(Stop::Refuted)?);
                 self.place(&mut placed, (moment, self.added[value].stage, 3, at))?;
             }
         }
+        self.budget.spend_steps(placed.len(), 0)?;
         placed.sort_unstable();
-        Some(placed.into_iter().map(|(.., op)| op).collect())
+        Ok(placed.into_iter().map(|(.., op)| op).collect())
     }
 
     /// The elements that are in `all` and not in `before` were added between the two. False if `before` has one that
@@ -139,10 +171,13 @@ impl Plan<'_> {
         Some(not_before)
     }
 
-    /// Takes an op at a moment. None if that is after its end.
-    fn place(&self, placed: &mut Vec<(u64, usize, u8, u32)>, at: (u64, usize, u8, u32)) -> Option<()> {
+    /// Takes an op at a moment. Refuted if that is after its end.
+    fn place(&self, placed: &mut Vec<(u64, usize, u8, u32)>, at: (u64, usize, u8, u32)) -> Result<(), Stop> {
         let end = self.ops[at.3 as usize].end_ns;
         placed.push(at);
-        end.is_none_or(|end| at.0 <= end).then_some(())
+        match end {
+            Some(end) if at.0 > end => Err(Stop::Refuted),
+            _ => Ok(()),
+        }
     }
 }

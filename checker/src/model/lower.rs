@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Model, TimedOp};
 use crate::call::{Call, Calls, Datum, short};
-use crate::history::Outcome;
+use crate::history::{Outcome, sane_interval};
 
 /// A call that is none of its model's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +35,7 @@ pub(super) struct Part<M: Model> {
     /// The object, where there are several.
     pub(super) label: Option<String>,
     pub(super) model: M,
+    /// Within the bounds of time of [`sane_interval`].
     pub(super) ops: Vec<TimedOp<M::Op>>,
     /// Where each op is among the calls.
     pub(super) calls: Vec<u32>,
@@ -130,11 +131,8 @@ pub(super) fn objects<O>(
             objects.len() - 1
         });
         objects[slot].calls.push(position);
-        objects[slot].ops.push(TimedOp {
-            op,
-            start_ns: call.invoked_ns,
-            end_ns: call.end_ns(),
-        });
+        let (start_ns, end_ns) = sane_interval(call.invoked_ns, call.end_ns());
+        objects[slot].ops.push(TimedOp { op, start_ns, end_ns });
     }
     Ok(objects)
 }

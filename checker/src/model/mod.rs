@@ -55,29 +55,32 @@ mod certify;
 mod check;
 mod collection;
 mod counter;
+mod culprit;
 mod depth_first;
 mod grow_only;
 mod interned;
 mod lock;
 mod lower;
 mod multi_register;
+mod parts;
 mod queue;
 mod register;
+mod report;
 mod sequence;
 mod set;
 mod shrink;
 mod validate;
 
-pub use built_in::{
-    BuiltIn, CallReport, CallVerdict, CallsCounterexample, DeadConfiguration, UnknownModel, check_calls,
-    decide_calls,
-};
+pub use built_in::{BuiltIn, UnknownModel, check_calls, decide_calls};
 pub use check::{ModelVerdict, Stuck, check_model};
 pub use lower::BadCall;
+pub use report::{CallReport, CallVerdict, CallsCounterexample, DeadConfiguration};
 pub use validate::{Flaw, validate};
 
 use std::fmt::Debug;
 use std::hash::Hash;
+
+use crate::budget::{Budget, Spent};
 
 /// A sequential specification: what an object answers that is used by one client at a time.
 pub trait Model {
@@ -119,9 +122,12 @@ pub trait Model {
 
     /// Decides about `ops` without a search, where an exact and faster way is known. Their ends are never before their
     /// starts.
-    fn shortcut(&self, ops: &[TimedOp<Self::Op>]) -> Option<Shortcut> {
-        let _ = ops;
-        None
+    ///
+    /// # Errors
+    /// The limit of `budget` that was reached before it was decided.
+    fn shortcut(&self, ops: &[TimedOp<Self::Op>], budget: &Budget) -> Result<Option<Shortcut>, Spent> {
+        let _ = (ops, budget);
+        Ok(None)
     }
 
     /// Ops that share a group can be left out of any history together, all of them at once, and what stays is still
@@ -142,8 +148,10 @@ pub trait Model {
 pub enum Shortcut {
     /// There is a linearization: these ops in this order, by their positions.
     Linearizable(Vec<u32>),
-    /// There is none.
-    NotLinearizable,
+    /// There is none. These few ops are why, by their positions, as far as is known: if those of their groups
+    /// ([`Model::group`]) are kept with them, and those without a group. It is looked at again, so it may be wrong, or
+    /// empty.
+    NotLinearizable(Vec<u32>),
 }
 
 /// An op with its closed interval.

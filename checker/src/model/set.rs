@@ -5,6 +5,7 @@ use super::lower::{
     BadCall, Named, Names, Object, Part, Symbols, answer, may_have_happened, no_such, objects, wrong_value,
 };
 use super::{Model, Shortcut, TimedOp, grow_only};
+use crate::budget::{Budget, Spent};
 use crate::call::{Call, Calls, Datum};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,8 +58,8 @@ impl Model for Set {
         matches!(op, Op::Contains(..) | Op::Read(_))
     }
 
-    fn shortcut(&self, ops: &[TimedOp<Op>]) -> Option<Shortcut> {
-        grow_only::decide(ops)
+    fn shortcut(&self, ops: &[TimedOp<Op>], budget: &Budget) -> Result<Option<Shortcut>, Spent> {
+        grow_only::decide(ops, budget)
     }
 
     fn state_bytes(&self, elements: &Vec<u32>) -> usize {

@@ -2,11 +2,12 @@
 //! (see [`Model::group`]), and whatever was invoked after the culprit returned, since linearizability is closed under
 //! prefixes (Herlihy and Wing 1990, section 3).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::check::holds;
+use super::culprit::Blame;
 use super::{Model, TimedOp, depth_first};
-use crate::budget::Budget;
+use crate::budget::{Budget, Spent};
 
 /// Memory for one look at a candidate.
 const MEMORY_BYTES: usize = 256 << 20;
@@ -16,40 +17,46 @@ const VERIFY_TIME: Duration = Duration::from_secs(5);
 /// Ops, by their positions, that are not linearizable.
 pub(super) struct Shrunk {
     pub(super) ops: Vec<u32>,
-    pub(super) minimal: bool,
+    /// The limit that was reached before nothing more could be left out.
+    pub(super) spent: Option<Spent>,
     pub(super) verified: bool,
 }
 
-/// Shrinks `ops`, which get stuck at `culprit`, for `limit` at most. `None` if a second algorithm finds what is left
-/// linearizable.
+/// Shrinks `ops`, of which `blame` is known, within `limits`, and has a second algorithm look at what is left, within
+/// those of `budget`. `None` if that finds it linearizable.
 pub(super) fn shrink<M: Model>(
     model: &M,
     ops: &[TimedOp<M::Op>],
-    culprit: u32,
-    limit: Duration,
+    blame: &Blame,
+    limits: &Budget,
+    budget: &Budget,
 ) -> Option<Shrunk> {
-    let end = ops[culprit as usize].end_ns.unwrap_or(u64::MAX);
-    let positions = (0..).zip(ops).filter(|(_, op)| op.start_ns <= end);
+    let end = ops[blame.culprit as usize].end_ns.unwrap_or(u64::MAX);
+    let is_in_time = |at: &u32| ops[*at as usize].start_ns <= end;
+    let kept = match &blame.kept {
+        Some(kept) => kept.iter().copied().filter(is_in_time).collect(),
+        None => (0..ops.len() as u32).filter(is_in_time).collect(),
+    };
     let mut shrinker = Shrinker {
         model,
         ops,
         end,
-        kept: positions.map(|(at, _)| at).collect(),
-        deadline: Instant::now() + limit,
-        out_of_time: false,
+        kept,
+        limits: limits.clone().of_bytes(MEMORY_BYTES),
+        spent: None,
     };
     let mut before = usize::MAX;
-    while shrinker.kept.len() < before && !shrinker.out_of_time {
+    while shrinker.kept.len() < before && shrinker.spent.is_none() {
         before = shrinker.kept.len();
         shrinker.spare(|op| model.is_pure(op).then_some(None));
         shrinker.spare(|op| model.group(op).map(Some));
     }
-    let budget = Budget::new(Some(Instant::now() + VERIFY_TIME), MEMORY_BYTES);
+    let budget = budget.within(VERIFY_TIME).of_bytes(MEMORY_BYTES);
     let part = shrinker.part(&shrinker.kept);
     let second = depth_first::is_linearizable(model, &part, &budget);
     (second != Ok(true)).then(|| Shrunk {
         verified: second == Ok(false),
-        minimal: !shrinker.out_of_time,
+        spent: shrinker.spent,
         ops: shrinker.kept,
     })
 }
@@ -60,8 +67,8 @@ struct Shrinker<'a, M: Model> {
     /// Ops that returned later count as of unknown outcome.
     end: u64,
     kept: Vec<u32>,
-    deadline: Instant,
-    out_of_time: bool,
+    limits: Budget,
+    spent: Option<Spent>,
 }
 
 impl<M: Model> Shrinker<'_, M> {
@@ -83,7 +90,7 @@ impl<M: Model> Shrinker<'_, M> {
         while bunch > 0 {
             let mut stay = Vec::new();
             for part in units.chunks(bunch) {
-                if self.out_of_time {
+                if self.spent.is_some() {
                     return;
                 }
                 if !self.try_without(part) {
@@ -96,20 +103,23 @@ impl<M: Model> Shrinker<'_, M> {
     }
 
     fn try_without(&mut self, units: &[Vec<u32>]) -> bool {
+        if let Err(spent) = self.limits.spend_steps(self.kept.len(), 0) {
+            self.spent = Some(spent);
+            return false;
+        }
         let mut spared: Vec<u32> = units.concat();
         spared.sort_unstable();
         let kept: Vec<u32> = (self.kept.iter().copied())
             .filter(|at| spared.binary_search(at).is_err())
             .collect();
-        let budget = Budget::new(Some(self.deadline), MEMORY_BYTES);
-        match holds(self.model, &self.part(&kept), &budget) {
+        match holds(self.model, &self.part(&kept), &self.limits) {
             Ok(false) => {
                 self.kept = kept;
                 true
             }
             Ok(true) => false,
-            Err(_) => {
-                self.out_of_time = true;
+            Err(spent) => {
+                self.spent = Some(spent);
                 false
             }
         }

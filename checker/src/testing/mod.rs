@@ -10,6 +10,7 @@ mod atomicity;
 mod certificates;
 mod models;
 mod objects;
+mod times;
 mod weak_models;
 
 /// How many cases a test of random cases looks at: `usual`, or that times `SPLITBRAIN_TEST_FACTOR`.

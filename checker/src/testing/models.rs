@@ -6,7 +6,7 @@ use super::objects::{Object, apply, repertoire};
 use crate::call::{Call, Calls, Datum};
 use crate::history::Outcome;
 use crate::linearizable::Options;
-use crate::model::{BuiltIn, CallVerdict, check_calls};
+use crate::model::{BuiltIn, CallVerdict, CallsCounterexample, DeadConfiguration, check_calls};
 
 /// A history that is linearizable by the way it is made, or one that was then spoiled.
 /// With `unique` nothing is inserted twice.
@@ -163,6 +163,51 @@ pub(super) fn brute(model: BuiltIn, calls: &[&Call]) -> bool {
     is_linearizable(model, calls, &mut vec![false; calls.len()], &Object::new())
 }
 
+/// Of one object that answers in one way only, each order leads to one state, and has all that had returned.
+fn assert_dead_are_distinct(model: BuiltIn, history: &Calls, found: &CallsCounterexample) {
+    let has_one_way = matches!(
+        model,
+        BuiltIn::Kv | BuiltIn::ListAppend | BuiltIn::CasRegister | BuiltIn::Counter | BuiltIn::Lock
+    );
+    if !has_one_way {
+        return;
+    }
+    let end = history.calls[found.culprit as usize].completed_ns;
+    let before = |call: &Call| call.outcome == Outcome::Ok && call.completed_ns < end;
+    for (number, dead) in found.dead.iter().enumerate() {
+        for (at, call) in (0..).zip(&history.calls) {
+            assert!(
+                !before(call) || dead.order.contains(&at),
+                "{call}: {found:#?}{history:#?}"
+            );
+        }
+        let mut object = Object::new();
+        for at in &dead.order {
+            let call = &history.calls[*at as usize];
+            let (_, after) = apply(model, &object, &call.f, &call.argument)
+                .pop()
+                .unwrap_or_else(|| panic!("{call} waits: {found:#?}{history:#?}"));
+            object = after;
+        }
+        if let (BuiltIn::Kv, true) = (model, dead.state.starts_with('"')) {
+            let held = object
+                .get(&Datum::Nil)
+                .and_then(Datum::as_name)
+                .unwrap_or_default();
+            assert_eq!(
+                dead.state,
+                Datum::string(held).to_string(),
+                "{found:#?}{history:#?}"
+            );
+        }
+        let is_same = |other: &DeadConfiguration| other.order == dead.order;
+        assert!(
+            !found.dead[..number].iter().any(is_same),
+            "one order twice: {found:#?}{history:#?}"
+        );
+    }
+}
+
 #[test]
 fn all_models_agree_with_plain_objects() {
     for (number, model) in (0..).zip(BuiltIn::ALL) {
@@ -192,6 +237,7 @@ fn all_models_agree_with_plain_objects() {
                     );
                     assert!(found.calls.contains(&found.culprit) || !found.calls.is_empty());
                     let end = history.calls[found.culprit as usize].completed_ns;
+                    assert_dead_are_distinct(*model, &history, &found);
                     let part: Vec<Call> = (found.calls.iter())
                         .map(|at| {
                             let mut call = history.calls[*at as usize].clone();

@@ -64,7 +64,13 @@ pub(crate) fn repertoire(model: BuiltIn) -> Vec<(&'static str, Datum)> {
         BuiltIn::Queue | BuiltIn::FifoQueue | BuiltIn::Stack => with("enqueue")
             .chain([alone("dequeue"), alone("dequeue"), alone("dequeue")])
             .collect(),
-        BuiltIn::Lock | BuiltIn::FencedLock => vec![alone("acquire"), alone("release")],
+        BuiltIn::Lock => vec![alone("acquire"), alone("release")],
+        BuiltIn::FencedLock => {
+            // The first tokens that are given, see `apply`.
+            let given = (-19..-16).map(|token| ("release", Datum::Int(token)));
+            let acquires = [alone("acquire"), alone("acquire"), alone("acquire")];
+            given.chain(acquires).chain([alone("release")]).collect()
+        }
         BuiltIn::ListAppend => {
             let step = |f: &str, v: Datum| list(&[key(f), Datum::Int(5), v]);
             vec![
@@ -152,6 +158,9 @@ pub(crate) fn apply(model: BuiltIn, object: &Object, f: &str, argument: &Datum) 
                 return Vec::new();
             }
             let mut after = object.clone();
+            if f == "release" && *argument != Datum::Nil && *argument != held {
+                return Vec::new();
+            }
             if f == "release" {
                 after.remove(&Datum::Bool(true));
                 return vec![(Datum::Nil, after)];

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use serde::Serialize;
 use splitbrain_checker::certificate::{Certificate, NoCertificate, certify};
-use splitbrain_checker::codec::{self, Content, Format};
+use splitbrain_checker::codec::{self, Content, Format, Imported};
 use splitbrain_checker::consistency::{Consistency, check_consistency};
 use splitbrain_checker::history::{Action, History, Op, ReadModeId};
 use splitbrain_checker::linearizable::Options;
@@ -165,17 +165,13 @@ fn check_file(file: &Path, consistency: Consistency, args: &CheckArgs) -> Result
         Content::Calls(calls) => check_calls::judge(&read, calls, file, consistency, args)?,
     };
     let check_ms = started.elapsed().as_secs_f64() * 1e3;
-    let cut_off = match read.warnings.is_empty() {
-        true => "",
-        false => "; the last line was cut off, and is not judged",
-    };
     let report = FileReport {
         file: file.display().to_string(),
         format: read.format.name(),
         model: model.name(),
         consistency: consistency.name(),
         verdict: judged.verdict,
-        reason: judged.reason + cut_off,
+        reason: judged.reason + cut_off(&read),
         ops: judged.ops,
         parse_ms,
         check_ms,
@@ -188,6 +184,14 @@ fn check_file(file: &Path, consistency: Consistency, args: &CheckArgs) -> Result
         visualise::write(html, &read, model, &report, args)?;
     }
     Ok(report)
+}
+
+/// What a reason ends with where the file did not end with a whole line.
+pub(super) fn cut_off(read: &Imported) -> &'static str {
+    match read.warnings.is_empty() {
+        true => "",
+        false => "; the last line was cut off, and is not judged",
+    }
 }
 
 /// The file of a history. The folder of a run stands for its own, as it does for `report`.

@@ -41,7 +41,13 @@ pub(super) fn export(args: &ExportArgs) -> Result<Exit> {
     }
     let losses = match &args.output {
         Some(out) => to_file(&read.content, args, out)?,
-        None => written(&read.content, args, io::stdout().lock(), "stdout")?,
+        None => match written(&read.content, args, io::stdout().lock()) {
+            // A reader that went away, as `head` does, wants no more.
+            Err(ExportError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return Ok(Exit::Pass);
+            }
+            losses => losses.map_err(|error| failure(args, "stdout", error))?,
+        },
     };
     for loss in losses {
         output::note(&format!("note: {} cannot hold {loss}", args.to));
@@ -52,30 +58,35 @@ pub(super) fn export(args: &ExportArgs) -> Result<Exit> {
 /// Writes beside `out` first, so that a failure half-way leaves nothing that looks like a history.
 fn to_file(content: &Content, args: &ExportArgs, out: &Path) -> Result<Vec<Loss>> {
     let shown = out.display().to_string();
-    let failed = |error: &io::Error| cannot_write(&shown, error);
     let mut beside = out.as_os_str().to_owned();
     beside.push(".part");
     let beside = PathBuf::from(beside);
-    let file = File::create(&beside).map_err(|error| failed(&error))?;
-    let losses = match written(content, args, file, &shown) {
-        Ok(losses) => losses,
-        Err(failure) => {
-            // What is left of it is of no use, and the failure is what must be told.
-            let _ = std::fs::remove_file(&beside);
-            return Err(failure);
-        }
+    let file = File::create(&beside).map_err(|error| cannot_write(&shown, &error))?;
+    let whole = || -> std::result::Result<Vec<Loss>, ExportError> {
+        let losses = written(content, args, file)?;
+        std::fs::rename(&beside, out)?;
+        Ok(losses)
     };
-    std::fs::rename(&beside, out).map_err(|error| failed(&error))?;
-    Ok(losses)
+    whole().map_err(|error| {
+        // What is left of it is of no use, and the failure is what must be told.
+        let _ = std::fs::remove_file(&beside);
+        failure(args, &shown, error)
+    })
 }
 
-fn written(content: &Content, args: &ExportArgs, sink: impl Write, shown: &str) -> Result<Vec<Loss>> {
-    codec::export(content, args.to, BufWriter::new(sink)).map_err(|error| match error {
-        // A reader that went away, as `head` does, wants no more.
-        ExportError::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+fn written(
+    content: &Content,
+    args: &ExportArgs,
+    sink: impl Write,
+) -> std::result::Result<Vec<Loss>, ExportError> {
+    codec::export(content, args.to, BufWriter::new(sink))
+}
+
+fn failure(args: &ExportArgs, shown: &str, error: ExportError) -> Failure {
+    match error {
         ExportError::Io(error) => cannot_write(shown, &error),
         refused => Failure::Input(format!("{}: {refused}", args.file.display())),
-    })
+    }
 }
 
 fn cannot_write(shown: &str, error: &io::Error) -> Failure {

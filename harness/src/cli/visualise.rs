@@ -15,6 +15,7 @@ use splitbrain_reports::check::{CheckReport, CheckedEnd, CheckedOp, CheckedOrder
 use splitbrain_reports::check_page;
 
 use super::check::{CheckArgs, FileReport};
+use super::check_calls;
 use super::explanation::Explanation;
 use crate::failure::{Failure, Result};
 use crate::output;
@@ -44,7 +45,7 @@ pub(super) fn write(
     let mut orders_note = "";
     let mut orders = Vec::new();
     if consistency == Consistency::Linearizable.name() {
-        orders = found_orders(read, model, report, &args.options());
+        orders = found_orders(read, model, report, &args.options())?;
     } else {
         orders_note = "Linearizations are only drawn where a history is checked for `linearizable`.";
     }
@@ -93,7 +94,7 @@ fn found_orders(
     model: BuiltIn,
     report: &FileReport,
     options: &Options,
-) -> Vec<ObjectOrders> {
+) -> Result<Vec<ObjectOrders>> {
     let time_limit = options
         .time_limit
         .map_or(ORDERS_TIME_MAX, |limit| limit.min(ORDERS_TIME_MAX));
@@ -117,15 +118,15 @@ fn found_orders(
                     whole(at);
                 }
             }
-            return orders;
+            return Ok(orders);
         }
         Content::Calls(calls) => calls,
     };
     let is_register = matches!(model, BuiltIn::Register | BuiltIn::CasRegister);
     match to_registers(calls).filter(|_| is_register) {
-        Some(history) => register_orders(&history, &options),
-        // The check would have refused what is none of the model's.
-        None => model.find_orders(calls, &options).unwrap_or_default(),
+        Some(history) => Ok(register_orders(&history, &options)),
+        None => (model.find_orders(calls, &options))
+            .map_err(|bad| check_calls::bad_call(read, Path::new(&report.file), &bad)),
     }
 }
 

@@ -16,7 +16,7 @@ use splitbrain_checker::history::History;
 use splitbrain_checker::model::BuiltIn;
 use splitbrain_reports::results::ClaimVerdict;
 
-use super::check::{CheckArgs, exit, history_of, of_mode};
+use super::check::{CheckArgs, cut_off, exit, history_of, of_mode};
 use super::check_calls;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -123,11 +123,15 @@ struct WitnessReport {
     witness: String,
     format: &'static str,
     model: &'static str,
+    /// Who says that it is of this model: it was asked for, or the witness alone says so.
+    model_from: &'static str,
     consistency: &'static str,
     read_mode: Option<String>,
     accepted: bool,
     verdict: ClaimVerdict,
     reason: String,
+    /// What else should be known before the witness is relied on.
+    warnings: Vec<String>,
 }
 
 fn verify_witness(path: &Path, file: &Path, args: &CheckArgs) -> Result<Exit> {
@@ -149,7 +153,9 @@ fn verify_witness(path: &Path, file: &Path, args: &CheckArgs) -> Result<Exit> {
     agree("read mode", args.read_mode(), about).map_err(&refused)?;
     let read = codec::read_file(&history_of(file), Some(format))
         .map_err(|error| Failure::Input(error.to_string()))?;
-    for warning in &read.warnings {
+    let mut warnings: Vec<String> = read.warnings.iter().map(ToString::to_string).collect();
+    warnings.extend(other_model(&read, model, args));
+    for warning in &warnings {
         output::note(&format!("note: {}: {warning}", file.display()));
     }
     let (verdict, reason) = match hold_against(&read, &witness, model, file)? {
@@ -162,11 +168,16 @@ fn verify_witness(path: &Path, file: &Path, args: &CheckArgs) -> Result<Exit> {
         witness: path.display().to_string(),
         format: format.name(),
         model: model.name(),
+        model_from: match args.model() {
+            Some(_) => "option",
+            None => "witness",
+        },
         consistency: Consistency::Linearizable.name(),
         accepted: verdict != ClaimVerdict::Unknown,
         read_mode: witness.read_mode,
         verdict,
-        reason,
+        reason: reason + cut_off(&read),
+        warnings,
     };
     output::print(&if args.is_json() {
         serde_json::to_string(&report).expect("a report is plain data") + "\n"
@@ -181,6 +192,22 @@ fn read(path: &Path) -> Result<Witness> {
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::Input(format!("cannot read {}: {error}", path.display())))?;
     Witness::from_json(&text).map_err(|error| unusable(error.to_string()))
+}
+
+/// That the calls look like those of another model than the witness says, where nobody has asked for that: a queue that is
+/// shown to be a bag is shown less than was promised.
+fn other_model(read: &Imported, model: BuiltIn, args: &CheckArgs) -> Option<String> {
+    let (None, Content::Calls(calls)) = (args.model(), &read.content) else {
+        return None;
+    };
+    let suggested = BuiltIn::of_calls(calls)?;
+    // Without a cas the two are one.
+    let is_same = suggested == model || (suggested, model) == (BuiltIn::Register, BuiltIn::CasRegister);
+    (!is_same).then(|| {
+        format!(
+            "the witness is about the model `{model}`, but the ops look like those of `{suggested}`; say by --model which of them was promised"
+        )
+    })
 }
 
 /// What the command line asks for must be what the witness is about.
@@ -259,11 +286,16 @@ fn prose(report: &WitnessReport) -> String {
         file,
         witness,
         model,
+        model_from,
         consistency,
         verdict,
         reason,
         ..
     } = report;
+    let by = match *model_from {
+        "witness" => ", as the witness says",
+        _ => "",
+    };
     let badge = output::claim_badge(*verdict);
     let how = match report.accepted {
         true => "accepted",
@@ -271,7 +303,7 @@ fn prose(report: &WitnessReport) -> String {
     };
     let mode = report.read_mode.as_ref();
     let mode = mode.map_or(String::new(), |mode| format!(", reads by {mode}"));
-    format!("{file}: {badge}  {consistency} {model}{mode}, by {witness}: {how}\n  {reason}\n")
+    format!("{file}: {badge}  {consistency} {model}{by}{mode}, by {witness}: {how}\n  {reason}\n")
 }
 
 /// The SHA-256 of a file, in hexadecimal digits.

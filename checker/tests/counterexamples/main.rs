@@ -1,107 +1,14 @@
 //! Counterexamples of known violations: how many ops they take, what they are called, and what they say.
 
-use splitbrain_checker::certificate::{certify, verify_registers};
-use splitbrain_checker::consistency::{Consistency, check_consistency, strongest_model};
-use splitbrain_checker::counterexample::{AnomalyClass, Counterexample, Weakening};
-use splitbrain_checker::history::{
-    Action, History, Key, NodeName, Op, OpIndex, Outcome, ProcessId, ReadModeId, Value, Version,
-};
+mod cycles;
+mod ops;
+mod weaker;
+
+use ops::{cas, compare_failed, failed, found, history, info, read, read_nil, shown, write};
+use splitbrain_checker::consistency::Consistency;
+use splitbrain_checker::counterexample::{AnomalyClass, Weakening};
+use splitbrain_checker::history::{Op, OpIndex, ProcessId, ReadModeId, Value};
 use splitbrain_checker::linearizable::{Options, Spent, UnknownReason, Verdict, check_linearizable};
-use splitbrain_checker::staleness::staleness;
-
-/// An op of process `process`, from `start` to `end` ms, that ended ok.
-fn op(process: u64, action: Action, start: u64, end: u64) -> Op {
-    Op {
-        process: ProcessId(process),
-        key: Key(7),
-        action,
-        outcome: Outcome::Ok,
-        invoked_ns: start * 1_000_000,
-        completed_ns: Some(end * 1_000_000),
-        observed: None,
-        version: None,
-        read_mode: None,
-        node: None,
-        served_by: None,
-        term: None,
-        error: None,
-    }
-}
-
-fn read(process: u64, value: i64, start: u64, end: u64) -> Op {
-    Op {
-        observed: Some(Some(Value(value))),
-        ..op(process, Action::Read, start, end)
-    }
-}
-
-fn read_nil(process: u64, start: u64, end: u64) -> Op {
-    Op {
-        observed: Some(None),
-        ..op(process, Action::Read, start, end)
-    }
-}
-
-fn write(process: u64, value: i64, start: u64, end: u64) -> Op {
-    op(process, Action::Write { value: Value(value) }, start, end)
-}
-
-fn cas(process: u64, from: i64, to: i64, start: u64, end: u64) -> Op {
-    op(
-        process,
-        Action::Cas {
-            from: Value(from),
-            to: Value(to),
-        },
-        start,
-        end,
-    )
-}
-
-fn info(mut op: Op) -> Op {
-    (op.outcome, op.completed_ns) = (Outcome::Info, None);
-    op
-}
-
-fn failed(mut op: Op) -> Op {
-    op.outcome = Outcome::Fail;
-    op
-}
-
-fn compare_failed(mut op: Op) -> Op {
-    (op.outcome, op.error) = (Outcome::Fail, Some(22));
-    op
-}
-
-fn at(mut op: Op, version: u64, node: u16) -> Op {
-    (op.version, op.served_by, op.term) = (Some(Version(version)), Some(NodeName(node)), Some(1));
-    op
-}
-
-fn history(mut ops: Vec<Op>) -> History {
-    ops.sort_by_key(|op| op.invoked_ns);
-    History {
-        ops,
-        nodes: vec!["n1".to_owned(), "n2".to_owned()],
-        ..History::default()
-    }
-}
-
-fn found(ops: Vec<Op>) -> Counterexample {
-    let report = check_linearizable(&history(ops), &Options::default());
-    let counterexample = report
-        .verdict
-        .counterexample()
-        .expect("it is not linearizable")
-        .clone();
-    assert!(counterexample.minimal);
-    assert!(counterexample.verified_by.len() >= 2);
-    counterexample
-}
-
-fn shown(counterexample: &Counterexample) -> Vec<String> {
-    counterexample.ops.iter().map(|e| e.op.describe()).collect()
-}
 
 #[test]
 fn a_stale_read_is_shown_by_three_ops() {
@@ -122,76 +29,6 @@ fn a_stale_read_is_shown_by_three_ops() {
         "process 3 read 4, but 4 was overwritten by write 5, which returned 12 ms before the read began"
     );
     assert_eq!(c.culprit, OpIndex(6));
-}
-
-/// The cycle on one line, and its steps; certificates of this and the ops alone are accepted.
-fn cycle(ops: Vec<Op>) -> (String, Vec<String>) {
-    let c = found(ops.clone());
-    let history = history(ops);
-    let verdict = Verdict::Invalid(Box::new(c.clone()));
-    let certificate = certify(&history, &verdict, &Options::default()).expect("there is a verdict");
-    assert_eq!(verify_registers(&history, &certificate), Ok(()));
-    let steps = c.cycle_in_words(&history).into_iter();
-    let steps = steps.map(|step| format!("{}{}", "> ".repeat(step.depth), step.text));
-    (
-        c.cycle_on_a_line(&history).expect("there is a cycle"),
-        steps.collect(),
-    )
-}
-
-#[test]
-fn cycles_tell_what_must_come_before_what() {
-    let (line, steps) = cycle(vec![read_nil(2, 3, 4), write(1, 5, 0, 1)]);
-    assert_eq!(
-        line,
-        "write 5 -> returned before -> the read of nil by process 2 -> saw what was overwritten by -> write 5"
-    );
-    assert_eq!(
-        steps,
-        [
-            "write 5 returned 2.0 ms before the read of nil by process 2 began",
-            "the read of nil by process 2 saw nil, which is there before write 5 only",
-        ]
-    );
-    // Two reads that disagree on which of two concurrent writes came last; one of these is of unknown outcome.
-    let (line, steps) = cycle(vec![
-        info(write(1, 5, 0, 9)),
-        write(2, 6, 0, 9),
-        read(3, 5, 1, 2),
-        read(3, 6, 3, 4),
-        read(3, 5, 5, 6),
-    ]);
-    assert_eq!(
-        line,
-        "write 5 -> wrote before -> write 6 -> wrote before -> write 5"
-    );
-    let of = |first: i64, then: i64| {
-        [
-            format!(
-                "write {first} comes before write {then}, since the read of {then} by process 3 saw what only write \
-                 {then} wrote, and write {first} comes before that"
-            ),
-            format!("> the read of {first} by process 3 saw what only write {first} wrote"),
-            format!(
-                "> the read of {first} by process 3 returned 1.0 ms before the read of {then} by process 3 began, both \
-                 of process 3"
-            ),
-        ]
-    };
-    assert_eq!(steps, [of(5, 6), of(6, 5)].concat());
-    // Two cas from one value.
-    let (line, _) = cycle(vec![write(1, 1, 0, 1), cas(2, 1, 2, 2, 5), cas(3, 1, 3, 2, 5)]);
-    assert_eq!(
-        line,
-        "cas 1 -> 2 -> saw what was overwritten by -> cas 1 -> 3 -> saw what was overwritten by -> cas 1 -> 2"
-    );
-}
-
-#[test]
-fn a_register_has_dead_orders() {
-    let c = found(vec![write(1, 4, 0, 1), write(1, 5, 2, 3), read(2, 4, 4, 5)]);
-    let dead: Vec<(Option<Value>, &[OpIndex])> = c.dead.iter().map(|d| (d.held, &d.order[..])).collect();
-    assert_eq!(dead, [(Some(Value(5)), &[OpIndex(0), OpIndex(1)][..])]);
 }
 
 #[test]
@@ -438,77 +275,6 @@ fn never_returned_unique_writes_cost_nothing() {
         ..Options::default()
     };
     assert!(check_linearizable(&history(ops), &options).verdict.is_valid());
-}
-
-#[test]
-fn a_prefix_that_lags_is_sequential_but_not_linearizable() {
-    let history = history(vec![
-        at(write(1, 1, 0, 1), 1, 0),
-        at(write(1, 2, 2, 3), 2, 0),
-        at(read(2, 1, 4, 5), 1, 1),
-        at(read(2, 2, 6, 7), 2, 1),
-    ]);
-    assert_eq!(
-        strongest_model(&history, &Options::default()),
-        Some(Consistency::OrderedSequential)
-    );
-    let summary = staleness(&history).summary();
-    assert_eq!(
-        (summary.reads, summary.stale_reads, summary.versions_behind_max),
-        (2, 1, 1)
-    );
-    assert!((summary.ms_behind_max - 1.0).abs() < 1e-9);
-}
-
-#[test]
-fn a_session_that_goes_backward_over_two_keys_is_not_sequential() {
-    let other_key = |mut op: Op| {
-        op.key = Key(8);
-        op
-    };
-    let history = history(vec![
-        at(write(1, 1, 0, 1), 1, 0),
-        at(write(1, 2, 2, 3), 2, 0),
-        at(other_key(write(1, 3, 4, 5)), 3, 0),
-        at(other_key(read(2, 3, 6, 7)), 3, 1),
-        at(read(2, 1, 8, 9), 1, 0),
-    ]);
-    let verdict = check_consistency(&history, Consistency::OrderedSequential, &Options::default());
-    let c = verdict.counterexample().expect("version 2 was to be seen");
-    assert_eq!(c.class, AnomalyClass::SessionOrderViolation);
-    assert_eq!(
-        c.reason,
-        "process 2 read 1 with version 1 after its own read -> 3 on key 8, which has version 3: it should have \
-         seen write 2 with version 2"
-    );
-    // Node n1 served the writes, and then the read of the first.
-    let verdict = check_consistency(&history, Consistency::MonotonicPerNode, &Options::default());
-    assert_eq!(
-        verdict.counterexample().map(|c| c.class),
-        Some(AnomalyClass::NodeWentBackward)
-    );
-    assert_eq!(
-        strongest_model(&history, &Options::default()),
-        Some(Consistency::Session)
-    );
-}
-
-#[test]
-fn a_history_that_does_not_report_versions_is_not_called_sequential() {
-    let history = history(vec![write(1, 1, 0, 1), write(1, 2, 2, 3), read(2, 1, 4, 5)]);
-    let verdict = check_consistency(&history, Consistency::OrderedSequential, &Options::default());
-    match verdict {
-        Verdict::Unknown(UnknownReason::NotReported {
-            ops: 3,
-            first: OpIndex(0),
-            ..
-        }) => {}
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(
-        strongest_model(&history, &Options::default()),
-        Some(Consistency::Legal)
-    );
 }
 
 #[test]
