@@ -7,7 +7,7 @@
 //! ```
 //!
 //! All that is tried is really run, by the same seed. Runs race, so nothing is believed after one try; [`rule`] tells what
-//! is, and how sure that is. What was taken must fail in most of five further runs at the end of each round, or is given
+//! is, and how sure that is. What was taken must fail in most of ten further runs at the end of each round, or is given
 //! back as far as need be: of many candidates some fail twice by luck. The failure is known by its read mode, model and kind of violation: another one that is met
 //! on the way is told and kept, and never taken for it. The faults are first those of the schedule, each with its variant and
 //! seed; where the run does not fail again by them, those of its `schedule.toml`, with the very nodes that were struck.
@@ -18,6 +18,7 @@ pub mod record;
 pub mod rule;
 pub mod target;
 
+mod confirm;
 mod leave;
 mod measure;
 mod player;
@@ -37,6 +38,7 @@ use splitbrain_nemesis::schedule::Schedule;
 use self::leave::{Found, leave};
 use self::measure::Measured;
 use self::player::{Player, Stop};
+use self::progress::Progress;
 use self::record::End;
 use self::rule::Tally;
 use self::setup::Setup;
@@ -109,7 +111,12 @@ pub fn shrink(options: &ShrinkOptions) -> Result<Exit> {
     };
     let folder = new_entry(&store, &name, &Utc::now().compact(), stored.test.seed)?;
     let player = Player::new(&folder.join(TRIED), options.time_limit.0)?;
-    let bench = Bench::new(player, name, Target::all(&stored.results));
+    let bench = Bench::new(
+        Box::new(player),
+        Progress::start(),
+        name,
+        Target::all(&stored.results),
+    );
     output::note(&format!("seed {}", stored.test.seed));
     look(options, &stored, &folder, bench).inspect_err(|_| tidy(&folder))
 }

@@ -39,7 +39,39 @@ pub(super) enum Played {
     Refused(String),
 }
 
-/// Starts runs, one after the other.
+/// What runs a setup.
+pub(super) trait Play {
+    /// Makes a setup ready to be played: its schedule as a file.
+    ///
+    /// # Errors
+    /// [`Failure::Host`] if it cannot be written.
+    fn arguments(&mut self, setup: &Setup, name: &str) -> Result<Vec<String>>;
+
+    /// Runs once. `reserve` is what must be left of the budget thereafter.
+    ///
+    /// # Errors
+    /// [`Stop`] if it was not run, or was cut short: it then shows nothing.
+    fn play(
+        &mut self,
+        setup: &Setup,
+        arguments: &[String],
+        reserve: Duration,
+    ) -> std::result::Result<Played, Stop>;
+
+    /// How long a run probably takes: its load, and what runs took beyond theirs so far, in the mean.
+    fn estimate(&self, setup: &Setup) -> Duration;
+
+    /// What may be spent yet.
+    fn left(&self) -> Duration;
+
+    /// Since it began.
+    fn elapsed(&self) -> Duration;
+
+    /// How many runs there were.
+    fn runs(&self) -> u32;
+}
+
+/// Starts runs as children, one after the other.
 pub(super) struct Player {
     runtime: Runtime,
     interrupts: watch::Receiver<Option<Exit>>,
@@ -76,23 +108,30 @@ impl Player {
         })
     }
 
-    /// Since it began.
-    pub(super) fn elapsed(&self) -> Duration {
+    /// The folder of the run that was begun last, of which there will be no second.
+    fn newest(&self) -> Option<PathBuf> {
+        let latest = self.store.join("latest");
+        let folder = latest.canonicalize().ok();
+        // So that a run that leaves no folder is not taken for the one before.
+        let _ = fs::remove_file(latest);
+        folder
+    }
+}
+
+impl Play for Player {
+    fn elapsed(&self) -> Duration {
         self.begun.elapsed()
     }
 
-    /// What may be spent yet.
-    pub(super) fn left(&self) -> Duration {
+    fn left(&self) -> Duration {
         self.budget.saturating_sub(self.elapsed())
     }
 
-    /// How many runs there were.
-    pub(super) fn runs(&self) -> u32 {
+    fn runs(&self) -> u32 {
         self.runs
     }
 
-    /// How long a run probably takes: its load, and what runs took beyond theirs so far, in the mean.
-    pub(super) fn estimate(&self, setup: &Setup) -> Duration {
+    fn estimate(&self, setup: &Setup) -> Duration {
         let beyond_load = match self.runs {
             0 => BEYOND_LOAD,
             runs => self.beyond_load / runs,
@@ -100,11 +139,7 @@ impl Player {
         setup.time_limit().0 + beyond_load
     }
 
-    /// Makes a setup ready to be played: its schedule as a file. `test.json` then names that.
-    ///
-    /// # Errors
-    /// [`Failure::Host`] if it cannot be written.
-    pub(super) fn arguments(&mut self, setup: &Setup, name: &str) -> Result<Vec<String>> {
+    fn arguments(&mut self, setup: &Setup, name: &str) -> Result<Vec<String>> {
         let mut test = setup.test().clone();
         name.clone_into(&mut test.name);
         test.store.clone_from(&self.store);
@@ -120,11 +155,7 @@ impl Player {
             .collect())
     }
 
-    /// Runs once. `reserve` is what must be left of the budget thereafter.
-    ///
-    /// # Errors
-    /// [`Stop`] if it was not run, or was cut short: it then shows nothing.
-    pub(super) fn play(
+    fn play(
         &mut self,
         setup: &Setup,
         arguments: &[String],
@@ -173,15 +204,6 @@ impl Player {
                 last_words(&output.stderr)
             ))),
         }
-    }
-
-    /// The folder of the run that was begun last, of which there will be no second.
-    fn newest(&self) -> Option<PathBuf> {
-        let latest = self.store.join("latest");
-        let folder = latest.canonicalize().ok();
-        // So that a run that leaves no folder is not taken for the one before.
-        let _ = fs::remove_file(latest);
-        folder
     }
 }
 

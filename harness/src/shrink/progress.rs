@@ -14,6 +14,7 @@ const TICK: Duration = Duration::from_millis(200);
 
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
+    is_silent: bool,
 }
 
 impl Progress {
@@ -24,7 +25,19 @@ impl Progress {
             bar.enable_steady_tick(TICK);
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
         });
-        Self { bar }
+        Self {
+            bar,
+            is_silent: false,
+        }
+    }
+
+    /// Where nobody looks.
+    #[cfg(test)]
+    pub(super) fn silent() -> Self {
+        Self {
+            bar: None,
+            is_silent: true,
+        }
     }
 
     /// What is tried now: up to so many runs, each of about so long. How many other things will be tried nobody knows: it
@@ -38,7 +51,7 @@ impl Progress {
         );
         match &self.bar {
             Some(bar) => bar.set_message(text),
-            None => output::note(&text),
+            None => self.say(&text),
         }
     }
 
@@ -57,6 +70,7 @@ impl Progress {
     pub(super) fn say(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| output::note(line)),
+            None if self.is_silent => {}
             None => output::note(line),
         }
     }

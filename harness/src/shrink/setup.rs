@@ -121,15 +121,13 @@ impl Setup {
         self.test.layout().pairs() as u64
     }
 
-    /// So many voters and observers, each with as many clients as before. None if some fault cannot strike these nodes, or
-    /// a read mode would have none to ask.
+    /// So many voters and observers, for as many clients. None if some fault cannot strike these nodes, or a read mode would
+    /// have none to ask.
     pub(super) fn with_nodes(&self, voters: usize, observers: usize) -> Option<Self> {
         let mut setup = self.clone();
-        let before = self.test.nodes.len();
         let count = u16::try_from(voters + observers).ok()?;
         setup.test.nodes = Node::range(count).iter().map(Node::to_string).collect();
         setup.test.observers = observers;
-        setup.test.concurrency = part(self.test.concurrency, usize::from(count), before);
         let asks_nobody = observers == 0 && self.test.read_modes.iter().any(|mode| mode.on_observers);
         let is_possible = setup.test.schedule.validate(usize::from(count)).is_ok();
         (is_possible && !asks_nobody).then_some(setup)
@@ -208,12 +206,12 @@ mod tests {
     }
 
     #[test]
-    fn clients_go_with_their_read_modes_and_nodes() {
+    fn clients_go_with_their_read_modes() {
         let whole = setup("splitbrain run --nemesis partition --seed 9");
         assert_eq!(whole.test().concurrency, 60);
         let one = whole.with_read_modes(&["log"], true);
         assert_eq!((one.test().concurrency, one.clients_min()), (10, 5));
-        assert_eq!(one.with_nodes(3, 0).unwrap().test().concurrency, 6);
+        assert_eq!(one.with_nodes(3, 0).unwrap().test().concurrency, 10);
         assert_eq!(whole.with_read_modes(&["log"], false).test().concurrency, 60);
     }
 

@@ -8,9 +8,9 @@ use super::trial::Trials;
 use crate::units::Span;
 
 /// How often all is gone through: what was needed before may not be any more once something else is gone.
-const ROUNDS_MAX: u32 = 6;
+const ROUNDS_MAX: u32 = 8;
 /// How long load goes on after the moment at which the failure was seen. The next run may show it a little later.
-const MARGINS_MS: [u64; 2] = [200, 1_000];
+const MARGINS_MS: [u64; 2] = [500, 1_500];
 /// The shortest load that is tried as such, whenever the failure was seen.
 const TIME_MIN_MS: u64 = 2_000;
 /// A load that is shorter by less than this share is not worth its runs.
@@ -51,12 +51,12 @@ impl Trials {
             self.time()?;
             self.keys()?;
             self.rate()?;
-            self.clients()?;
             self.nodes()?;
+            self.clients()?;
             self.durations()?;
             self.cut_off()?;
-            self.confirm()?;
-            if self.best.setup.fingerprint() == before {
+            let all_stands = self.confirm()?;
+            if all_stands && self.best.setup.fingerprint() == before {
                 return Ok(true);
             }
         }
@@ -190,19 +190,6 @@ impl Trials {
         self.best.setup.test().rate.unwrap_or(answered)
     }
 
-    /// Fewer client threads, down to one for each node and read mode.
-    fn clients(&mut self) -> Result<(), Stop> {
-        let setup = self.best.setup.clone();
-        let was = setup.test().concurrency as u64;
-        least(setup.clients_min(), was, |clients| {
-            self.fails(
-                &format!("client threads {was} -> {clients}"),
-                &setup.with_clients(clients),
-            )
-        })?;
-        Ok(())
-    }
-
     /// Fewer nodes: no observers, and an odd number of voters.
     fn nodes(&mut self) -> Result<(), Stop> {
         if self.keep_nodes {
@@ -222,6 +209,19 @@ impl Trials {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// Fewer client threads, down to one for each node and read mode.
+    fn clients(&mut self) -> Result<(), Stop> {
+        let setup = self.best.setup.clone();
+        let was = setup.test().concurrency as u64;
+        least(setup.clients_min(), was, |clients| {
+            self.fails(
+                &format!("client threads {was} -> {clients}"),
+                &setup.with_clients(clients),
+            )
+        })?;
         Ok(())
     }
 

@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use splitbrain_reports::results::{Results, RunVerdict};
 
-use super::player::{Played, Player, Stop, remove};
+use super::confirm::{AGAIN, stands_by};
+use super::player::{Play, Played, Stop, remove};
 use super::progress::Progress;
 use super::record::{Other, Step};
 use super::rule::{self, Tally};
 use super::setup::Setup;
 use super::target::Target;
-use crate::output;
 
-/// How often the smallest is run again, to tell how often it fails.
-pub(super) const AGAIN: u32 = 5;
-/// Most of those.
-const MOST: u32 = AGAIN / 2 + 1;
+/// The part of the budget that is kept for running the smallest again.
+const RESERVED_PART: u32 = 4;
 
 /// The smallest run so far that fails.
 #[derive(Clone)]
@@ -30,7 +28,7 @@ pub(super) struct Best {
 
 /// Tries smaller and smaller runs.
 pub(super) struct Bench {
-    pub(super) player: Player,
+    pub(super) player: Box<dyn Play>,
     pub(super) progress: Progress,
     /// The name of the runs in the store.
     pub(super) name: String,
@@ -53,10 +51,10 @@ pub(super) enum Shown {
 }
 
 impl Bench {
-    pub(super) fn new(player: Player, name: String, known: Vec<Target>) -> Self {
+    pub(super) fn new(player: Box<dyn Play>, progress: Progress, name: String, known: Vec<Target>) -> Self {
         Self {
             player,
-            progress: Progress::start(),
+            progress,
             name,
             known,
             steps: Vec::new(),
@@ -128,18 +126,18 @@ pub(super) struct Trials {
     /// Tries of a round.
     pub(super) times: u32,
     /// How many of [`AGAIN`] runs must fail for a smaller run to stand.
-    stands_by: u32,
+    pub(super) stands_by: u32,
     pub(super) best: Best,
     /// The last that stood: the whole, or the smallest at the end of a round.
-    standing: Best,
+    pub(super) standing: Best,
     /// What stood before that, in order.
-    stood: Vec<Setup>,
+    pub(super) stood: Vec<Setup>,
     /// What was taken since, in order; the best is the last of them.
-    taken: Vec<Setup>,
+    pub(super) taken: Vec<Setup>,
     /// Whether the number of nodes is to stay.
     pub(super) keep_nodes: bool,
     /// What was tried and is not taken for failing.
-    passed: BTreeSet<String>,
+    pub(super) passed: BTreeSet<String>,
 }
 
 impl Trials {
@@ -166,9 +164,12 @@ impl Trials {
         }
     }
 
-    /// What must be left of the budget when a smaller run has been tried: the smallest is run again at the end.
-    fn reserve(&self) -> Duration {
-        self.bench.player.estimate(&self.best.setup) * AGAIN
+    /// What must be left of the budget when a run has ended: enough to run it again and see whether it stands, but no more
+    /// than a part of the budget, or a small one would do for nothing.
+    fn reserve(&self, setup: &Setup) -> Duration {
+        let player = &self.bench.player;
+        let budget = player.left() + player.elapsed();
+        (player.estimate(setup) * AGAIN).min(budget / RESERVED_PART)
     }
 
     /// Whether a smaller run fails, by the rule; then it is the best.
@@ -217,123 +218,6 @@ impl Trials {
         }
     }
 
-    /// Sees at the end of a round whether what was taken stands: each smaller run was taken for a few failures, and of many
-    /// that are tried some fail by luck. What does not fail in enough further runs is given back, up to the smallest, by
-    /// bisection, that does.
-    pub(super) fn confirm(&mut self) -> Result<(), Stop> {
-        if self.taken.is_empty() {
-            return Ok(());
-        }
-        let smallest = self.best.setup.clone();
-        if let Some(best) = self.stands("the smallest so far", &smallest)? {
-            self.replace_best(best);
-            self.stand();
-            return Ok(());
-        }
-        let taken = std::mem::take(&mut self.taken);
-        // Those before `firm` stand, as what it began with does; those from `weak` on do not.
-        let (mut firm, mut weak) = (0, taken.len() - 1);
-        self.replace_best(self.standing.clone());
-        while firm < weak {
-            let middle = usize::midpoint(firm, weak);
-            match self.stands("what was taken before", &taken[middle])? {
-                Some(best) => {
-                    self.replace_best(best);
-                    firm = middle + 1;
-                }
-                None => weak = middle,
-            }
-        }
-        self.passed.extend(taken[weak..].iter().map(Setup::fingerprint));
-        let given_back = output::plural((taken.len() - weak) as u64, "step");
-        self.bench.progress.say(&format!(
-            "{given_back} given back: what they led to fails too seldom"
-        ));
-        self.stand();
-        Ok(())
-    }
-
-    /// From now on nothing is given back beyond the best.
-    fn stand(&mut self) {
-        if self.standing.folder != self.best.folder {
-            remove(&self.standing.folder);
-            self.stood.push(self.standing.setup.clone());
-        }
-        self.standing = self.best.clone();
-        self.taken.clear();
-    }
-
-    /// Puts a run in the place of the best.
-    fn replace_best(&mut self, best: Best) {
-        if self.best.folder != self.standing.folder && self.best.folder != best.folder {
-            remove(&self.best.folder);
-        }
-        self.best = best;
-    }
-
-    /// Whether a run fails in enough further runs; the last of those.
-    fn stands(&mut self, what: &str, setup: &Setup) -> Result<Option<Best>, Stop> {
-        let (tally, last) = self.runs_of(what, setup, AGAIN)?;
-        if tally.failed >= self.stands_by {
-            return Ok(last);
-        }
-        last.iter().for_each(|last| remove(&last.folder));
-        Ok(None)
-    }
-
-    /// Runs the smallest again, so often as the budget allows, and counts. Where too few of these runs fail, it had stood by
-    /// luck: what stood before it is run as often, and takes its place if it fails more often.
-    pub(super) fn again(&mut self) -> Result<Tally, Stop> {
-        let setup = self.best.setup.clone();
-        let (mut tally, last) = self.runs_of("the smallest again", &setup, AGAIN)?;
-        last.into_iter().for_each(|last| self.replace_best(last));
-        while tally.of == AGAIN
-            && tally.failed < self.stands_by.min(MOST)
-            && let Some(before) = self.stood.pop()
-        {
-            match self.runs_of("what stood before", &before, AGAIN) {
-                Ok((more, Some(last))) if more.failed > tally.failed => {
-                    tally = more;
-                    self.replace_best(last);
-                }
-                Ok((_, last)) => last.iter().for_each(|last| remove(&last.folder)),
-                Err(Stop::Budget) => break,
-                Err(stop) => return Err(stop),
-            }
-        }
-        Ok(tally)
-    }
-
-    /// Leaves no run but the best and those that showed other failures.
-    pub(super) fn release(&self) {
-        if self.standing.folder != self.best.folder {
-            remove(&self.standing.folder);
-        }
-    }
-
-    /// Runs it so often, as far as the budget allows; the last of those that failed.
-    fn runs_of(&mut self, what: &str, setup: &Setup, times: u32) -> Result<(Tally, Option<Best>), Stop> {
-        let bench = &mut self.bench;
-        let arguments = bench.player.arguments(setup, &bench.name).map_err(Stop::Failed)?;
-        let (each, left) = (bench.player.estimate(setup), bench.player.left());
-        bench.progress.trying(what, times, each, left);
-        let (mut step, mut last, mut tally) = (empty_step(what), None, Tally::default());
-        for _ in 0..times {
-            match self.once_with(setup, &arguments, Duration::ZERO, &mut step, &mut last) {
-                Ok(failed) => tally.count(failed),
-                Err(Stop::Budget) if tally.of > 0 => break,
-                Err(stop) => {
-                    last.iter().for_each(|last| remove(&last.folder));
-                    return Err(stop);
-                }
-            }
-        }
-        step.tally = tally;
-        self.bench.progress.counted(&step, self.bench.player.runs());
-        self.bench.steps.push(step);
-        Ok((tally, last))
-    }
-
     fn once(
         &mut self,
         setup: &Setup,
@@ -341,12 +225,12 @@ impl Trials {
         step: &mut Step,
         last: &mut Option<Best>,
     ) -> Result<bool, Stop> {
-        let reserve = self.reserve();
+        let reserve = self.reserve(setup);
         self.once_with(setup, arguments, reserve, step, last)
     }
 
     /// Runs it once; whether it failed as the whole did. `last` is then the run, in place of the one before.
-    fn once_with(
+    pub(super) fn once_with(
         &mut self,
         setup: &Setup,
         arguments: &[String],
@@ -371,16 +255,6 @@ impl Trials {
             }
             Shown::Held | Shown::Impossible(_) => Ok(false),
         }
-    }
-}
-
-/// How many of [`AGAIN`] runs a smaller one must fail in, for a whole that fails at a rate. Less than four of five is luck
-/// too often where many are tried; where the whole fails seldom, more cannot be asked for.
-fn stands_by(rate: f64) -> u32 {
-    match rate {
-        0.75.. => MOST + 1,
-        0.5.. => MOST,
-        _ => 1,
     }
 }
 
