@@ -28,19 +28,14 @@ impl Trials {
             return Ok(true);
         }
         let taken = std::mem::take(&mut self.taken);
-        // Those before `firm` stand, as what it began with does; those from `weak` on do not.
-        let (mut firm, mut weak) = (0, taken.len() - 1);
-        self.replace_best(self.standing.clone());
-        while firm < weak {
-            let middle = usize::midpoint(firm, weak);
-            match self.stands("what was taken before", &taken[middle])? {
-                Some(best) => {
-                    self.replace_best(best);
-                    firm = middle + 1;
-                }
-                None => weak = middle,
-            }
+        let (firm, weak) = self.firmest(&taken);
+        match (firm, &weak) {
+            (Some(best), _) => self.replace_best(best),
+            (None, Ok(_)) => self.replace_best(self.standing.clone()),
+            // Nothing smaller is known to stand: what was found is left, with how seldom it fails.
+            (None, Err(_)) => {}
         }
+        let weak = weak?;
         self.passed.extend(taken[weak..].iter().map(Setup::fingerprint));
         let given_back = output::plural((taken.len() - weak) as u64, "step");
         self.bench.progress.say(&format!(
@@ -48,6 +43,27 @@ impl Trials {
         ));
         self.stand();
         Ok(false)
+    }
+
+    /// Looks, by bisection, for the last of what was taken that stands, where the last of all does not; and for the first
+    /// that does not. What is known when a stop comes is told as well.
+    fn firmest(&mut self, taken: &[Setup]) -> (Option<Best>, Result<usize, Stop>) {
+        // Those before `firm` stand, as what it began with does; those from `weak` on do not.
+        let (mut firm, mut weak) = (0, taken.len() - 1);
+        let mut firmest: Option<Best> = None;
+        while firm < weak {
+            let middle = usize::midpoint(firm, weak);
+            match self.stands("what was taken before", &taken[middle]) {
+                Ok(Some(best)) => {
+                    firmest.iter().for_each(|before| remove(&before.folder));
+                    firmest = Some(best);
+                    firm = middle + 1;
+                }
+                Ok(None) => weak = middle,
+                Err(stop) => return (firmest, Err(stop)),
+            }
+        }
+        (firmest, Ok(weak))
     }
 
     /// From now on nothing is given back beyond the best.
@@ -321,6 +337,12 @@ mod tests {
         for runs_max in 3..120 {
             let (_, trials) = shrunk(rate, 7, runs_max);
             assert!(trials.target.is_in(&trials.best.results), "{runs_max}");
+            // Once something smaller was taken, what is left is not the whole, unless all of it was given back.
+            let steps = &trials.bench.steps;
+            let is_taken = steps.iter().any(|step| step.taken);
+            let is_decided = steps.iter().any(|step| step.change == "what was taken before");
+            let is_whole = faults(&trials.best.setup) > 8;
+            assert!(!(is_taken && is_whole) || is_decided, "{runs_max}: {steps:?}");
         }
     }
 

@@ -241,7 +241,7 @@ impl Shrunk {
 
     fn told_again(&self) -> String {
         match self.again.of {
-            0 => "The smallest was not run again.".to_owned(),
+            0 => "The smallest was not run again at the end.".to_owned(),
             _ => format!("The smallest failed again in {}.", self.again),
         }
     }
