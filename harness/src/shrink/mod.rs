@@ -8,7 +8,7 @@
 //!
 //! All that is tried is really run, by the same seed. Runs race, so nothing is believed after one try; [`rule`] tells what
 //! is, and how sure that is. What was taken must fail in most of ten further runs at the end of each round, or is given
-//! back as far as need be: of many candidates some fail twice by luck. The failure is known by its read mode, model and kind of violation: another one that is met
+//! back as far as need be: of many candidates some fail twice by luck. The failure is known by its read mode, model and (but for `--any-anomaly`) kind of violation: another one that is met
 //! on the way is told and kept, and never taken for it. The faults are first those of the schedule, each with its variant and
 //! seed; where the run does not fail again by them, those of its `schedule.toml`, with the very nodes that were struck.
 
@@ -72,6 +72,9 @@ pub struct ShrinkOptions {
     /// does not fail again otherwise]
     #[arg(long)]
     same_nodes: bool,
+    /// Take any violation of the same model by the same read mode for the same failure, of whatever kind
+    #[arg(long)]
+    any_anomaly: bool,
     /// Leave the number of nodes as it is
     #[arg(long)]
     keep_nodes: bool,
@@ -111,12 +114,11 @@ pub fn shrink(options: &ShrinkOptions) -> Result<Exit> {
     };
     let folder = new_entry(&store, &name, &Utc::now().compact(), stored.test.seed)?;
     let player = Player::new(&folder.join(TRIED), options.time_limit.0)?;
-    let bench = Bench::new(
-        Box::new(player),
-        Progress::start(),
-        name,
-        Target::all(&stored.results),
-    );
+    let mut known = Target::all(&stored.results);
+    if options.any_anomaly {
+        known = known.iter().map(Target::of_any_kind).collect();
+    }
+    let bench = Bench::new(Box::new(player), Progress::start(), name, known);
     output::note(&format!("seed {}", stored.test.seed));
     look(options, &stored, &folder, bench).inspect_err(|_| tidy(&folder))
 }

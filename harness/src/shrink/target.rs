@@ -14,7 +14,7 @@ pub struct Target {
     pub read_mode: String,
     /// The model that it breaks.
     pub model: String,
-    /// The kind of violation, `stale-read`; none where a run did not tell it.
+    /// The kind of violation, `stale-read`; none where any is meant, or a run did not tell it.
     pub anomaly: Option<String>,
 }
 
@@ -43,9 +43,23 @@ impl Target {
         all
     }
 
+    /// The same for any kind of violation.
+    pub(super) fn of_any_kind(&self) -> Self {
+        Self {
+            anomaly: None,
+            ..self.clone()
+        }
+    }
+
     /// Whether a run broke it.
     pub(super) fn is_in(&self, results: &Results) -> bool {
-        Self::all(results).contains(self)
+        Self::all(results).iter().any(|broken| self.covers(broken))
+    }
+
+    /// Whether another failure is the same.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let is_of_kind = self.anomaly.is_none() || self.anomaly == other.anomaly;
+        is_of_kind && (&self.read_mode, &self.model) == (&other.read_mode, &other.model)
     }
 
     fn is_of(&self, drawn: &Counterexample) -> bool {
@@ -161,6 +175,8 @@ pub(super) mod tests {
             !target("log", "stale-read").is_in(&results) && !target("lease", "lost-write").is_in(&results)
         );
         assert!(!lost.is_in(&broken(&[])));
+        let any = target("log", "stale-read").of_any_kind();
+        assert!(any.is_in(&results) && !target("lease", "x").of_any_kind().covers(&lost));
         let mut held = results;
         held.claims[1].verdict = ClaimVerdict::Valid;
         assert!(!lost.is_in(&held), "a claim that held");

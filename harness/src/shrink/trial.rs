@@ -101,7 +101,7 @@ impl Bench {
                 other.times += 1;
                 continue;
             }
-            if self.known.contains(&target) {
+            if self.known.iter().any(|known| known.covers(&target)) {
                 continue;
             }
             self.progress
