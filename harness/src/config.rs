@@ -108,6 +108,7 @@ pub fn resolve(options: RunOptions) -> Result<Test> {
         timing: options.timing.unwrap_or_default(),
         schedule_file: options.schedule,
         schedule,
+        shrunk_from: None,
         store: options.store.unwrap_or_else(|| STORE_DEFAULT.into()),
         host: HostFacts::gather(),
     };

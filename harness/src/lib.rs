@@ -13,6 +13,7 @@
 //! | [`campaign`] | hundreds of runs a night: planned, carried out, merged, and told from the nights before |
 //! | [`mutants`] | the harness against itself: planted bugs must be caught |
 //! | [`repro`] | a stored run once more, and how often it fails again |
+//! | [`shrink`] | a stored run that failed made as small as it still fails |
 //! | [`program`] | this program as a child of itself |
 //! | [`keep`] | which stored runs stay whole, and what is left of the others |
 //! | [`serve`] | the store in a browser, on this machine only |
@@ -41,6 +42,7 @@ pub mod rerun;
 pub mod run;
 pub mod schedule_file;
 pub mod serve;
+pub mod shrink;
 pub mod simulate;
 pub mod store;
 pub mod test_file;

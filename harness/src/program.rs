@@ -1,12 +1,16 @@
 //! This program as a child of itself: each run is a process of its own, as a person would start it, since a run must
 //! enter its sandbox before it has threads.
 
+use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::sync::watch;
 
+use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 
 /// How many lines of what a failed child said are passed on.
@@ -32,10 +36,38 @@ pub fn this_program() -> Result<Command> {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(VARIABLES)) {
         command.env_remove(name);
     }
-    let ask = || set_pdeathsig(Signal::SIGKILL).map_err(std::io::Error::from);
+    let ask = || set_pdeathsig(Signal::SIGKILL).map_err(io::Error::from);
     // SAFETY: between fork and exec only prctl(2) is called, which is async-signal-safe; nothing is allocated.
     unsafe { command.pre_exec(ask) };
     Ok(command)
+}
+
+/// Waits for a child, and passes the first signal on to it. Returns what it said, and whether a signal was passed on: what it
+/// found by then is only a part.
+///
+/// # Errors
+/// If it cannot be waited for.
+pub(crate) async fn wait(
+    child: tokio::process::Child,
+    mut interrupts: watch::Receiver<Option<Exit>>,
+) -> (io::Result<Output>, bool) {
+    let pid = child
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .map(Pid::from_raw);
+    let output = child.wait_with_output();
+    tokio::pin!(output);
+    tokio::select! {
+        output = &mut output => return (output, false),
+        signal = interrupts.wait_for(Option::is_some) => {
+            let is_end = matches!(signal.map(|exit| *exit), Ok(Some(Exit::Terminated)));
+            if let Some(pid) = pid {
+                // It may have ended by itself just now.
+                let _ = kill(pid, if is_end { Signal::SIGTERM } else { Signal::SIGINT });
+            }
+        }
+    }
+    (output.await, true)
 }
 
 /// The last lines of what a child said.

@@ -4,6 +4,7 @@
 //! processes race. So a fault that strikes whoever leads strikes the leader of then; or, if asked to, the very node that
 //! it struck in the run.
 
+use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -16,6 +17,8 @@ use crate::output;
 use crate::program::{last_words, this_program};
 use crate::rerun;
 use crate::run;
+use crate::run::redraw::results;
+use crate::schedule_file;
 use crate::store::RunFolder;
 use crate::test_file::Test;
 use crate::units::Timing;
@@ -128,6 +131,12 @@ fn again(folder: &RunFolder, options: &ReproOptions) -> Result<(Test, bool)> {
         }
         test.schedule_file = Some(folder.schedule());
         (test.fault_time, test.fault_gap, test.timing) = (None, None, Timing::default());
+    } else if test.schedule_file.is_some() {
+        // The file that it came from may have changed or gone since.
+        let path = test.store.join("faults.toml");
+        fs::create_dir_all(&test.store).map_err(|error| Failure::not_writable(&test.store, &error))?;
+        RunFolder::write(&path, schedule_file::recorded(&test.schedule, &[]).as_bytes())?;
+        test.schedule_file = Some(path);
     }
     Ok((test, all_read_modes))
 }
@@ -146,13 +155,6 @@ fn play(test: &Test, all_read_modes: bool) -> Result<Results> {
             last_words(&output.stderr)
         ))
     })
-}
-
-fn results(folder: &RunFolder) -> Result<Results> {
-    let path = folder.results();
-    let fail = |error: &dyn std::fmt::Display| Failure::Input(format!("{}: {error}", path.display()));
-    let text = std::fs::read_to_string(&path).map_err(|error| fail(&error))?;
-    serde_json::from_str(&text).map_err(|error| fail(&error))
 }
 
 /// Whether a claim that was broken then is broken now.

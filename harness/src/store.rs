@@ -216,7 +216,7 @@ fn not_covered(absolute: &Path) -> Result<()> {
 const SAME_NAME_MAX: u32 = 100;
 
 /// Creates the folder of a new run or comparison.
-fn new_entry(store: &Path, name: &str, time: &str, seed: u64) -> Result<PathBuf> {
+pub(crate) fn new_entry(store: &Path, name: &str, time: &str, seed: u64) -> Result<PathBuf> {
     new_folder(&store.join(name), &format!("{time}-{seed}"))
 }
 

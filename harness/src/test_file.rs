@@ -76,6 +76,9 @@ pub struct Test {
     pub schedule_file: Option<PathBuf>,
     /// The faults.
     pub schedule: Schedule,
+    /// The run that this is a smaller one of, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shrunk_from: Option<PathBuf>,
     /// The store.
     pub store: PathBuf,
     /// The host.
@@ -231,6 +234,9 @@ impl Test {
             ),
             ("command", self.command.clone()),
         ];
-        rows.map(|(name, value)| (name.to_owned(), value)).to_vec()
+        let shrunk_from = self.shrunk_from.iter();
+        let shrunk_from = shrunk_from.map(|run| ("shrunk from", run.display().to_string()));
+        let rows = shrunk_from.chain(rows);
+        rows.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }

@@ -8,7 +8,8 @@ use splitbrain_reports::results::{
     ClaimVerdict, Counterexample, CounterexampleOp, LatencyMs, RunVerdict, StalenessFigures,
 };
 
-const HOSTILE: &str = "</title></script><script>alert(1)</script>\"'&--!><img src=x onerror=alert(2)>\u{2028}";
+const HOSTILE: &str =
+    "</title></script><script>alert(1)</script>\"'&--!><img src=x onerror=alert(2)>\u{2028}";
 
 fn op(index: u64, text: &str, start_ns: u64, end_ns: u64, culprit: bool) -> CounterexampleOp {
     CounterexampleOp {

@@ -34,7 +34,7 @@ impl Estimate {
 }
 
 /// A length of time for people: `48 s`, `12 min`, `3 h 05 min`.
-pub(super) fn roughly(time: Duration) -> String {
+pub(crate) fn roughly(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0..90 => format!("{seconds} s"),

@@ -28,3 +28,5 @@ pub mod sightings;
 pub mod signature;
 #[cfg(test)]
 mod synthetic;
+
+pub(crate) use estimate::roughly;

@@ -7,8 +7,6 @@ use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use splitbrain_reports::results::{Results, RunVerdict};
 use tokio::runtime;
 use tokio::sync::watch;
@@ -24,7 +22,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::keep::{self, Keep};
 use crate::output;
-use crate::program::{last_words, this_program};
+use crate::program::{last_words, this_program, wait};
 use crate::run::interrupt;
 use crate::run::verdict::INTERRUPTED;
 use crate::store;
@@ -340,28 +338,4 @@ impl<'a> Campaign<'a> {
         self.progress
             .tell(self.running.len(), self.queue.len(), &estimate);
     }
-}
-
-/// Waits for a child, and passes the first signal on to it.
-async fn wait(
-    child: tokio::process::Child,
-    mut interrupts: watch::Receiver<Option<Exit>>,
-) -> (io::Result<Output>, bool) {
-    let pid = child
-        .id()
-        .and_then(|id| i32::try_from(id).ok())
-        .map(Pid::from_raw);
-    let output = child.wait_with_output();
-    tokio::pin!(output);
-    tokio::select! {
-        output = &mut output => return (output, false),
-        signal = interrupts.wait_for(Option::is_some) => {
-            let is_end = matches!(signal.map(|exit| *exit), Ok(Some(Exit::Terminated)));
-            if let Some(pid) = pid {
-                // It may have ended by itself just now.
-                let _ = kill(pid, if is_end { Signal::SIGTERM } else { Signal::SIGINT });
-            }
-        }
-    }
-    (output.await, true)
 }

@@ -28,6 +28,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::mutants::{self, MutantsOptions};
 use crate::repro::{self, ReproOptions};
+use crate::shrink::{self, ShrinkOptions};
 use crate::simulate::{self, SimulateOptions};
 use crate::{config, output, run};
 
@@ -50,6 +51,15 @@ Each of these options can also be set by a variable, --time-limit by SPLITBRAIN_
 const COMPARISON: &str = "\
 Each run is kept whole in the comparison's folder. The exit code is that of the worst of them.";
 
+const SHRINKING: &str = "\
+Smaller runs are really run: with fewer and shorter faults, less load, fewer keys, read modes, clients and nodes. The \
+smallest that fails by the same violation of the same claim becomes a run of its own, NAME-shrunk in the store, with \
+shrunk.json, which tells what was tried. Ctrl-C keeps the best so far.
+
+Exit codes: 1 if a run is left that breaks the claim, smaller or, where nothing smaller does, the same; 3 if the run did not \
+fail again at all; 2 if it is no run that broke a claim; 4 the harness or the host failed; 130 and 143 interrupted while \
+it was measured how often the run fails again.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a cluster under load and faults, and judge it
@@ -67,6 +77,9 @@ enum Command {
     Export(export::ExportArgs),
     /// Run a stored run again several times, and see how often it fails
     Repro(ReproOptions),
+    /// Make a stored run that failed as small as it still fails
+    #[command(after_help = SHRINKING)]
+    Shrink(ShrinkOptions),
     /// Draw the page of a stored run, comparison or campaign again
     Report(report::ReportArgs),
     /// Show the store in a browser, on this machine only
@@ -145,6 +158,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Check(args) => check::check(&args).map(ExitCode::from),
         Command::Export(args) => export::export(&args).map(ExitCode::from),
         Command::Repro(options) => repro::repro(&options).map(ExitCode::from),
+        Command::Shrink(options) => shrink::shrink(&options).map(ExitCode::from),
         Command::Report(args) => report::report(&args).map(ExitCode::from),
         Command::Serve(args) => serve::serve(&args).map(ExitCode::from),
         Command::Gc(args) => gc::gc(&args).map(ExitCode::from),

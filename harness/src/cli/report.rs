@@ -5,19 +5,16 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use splitbrain_checker::history::{ReadModeId, read_native_file};
-use splitbrain_reports::results::Results;
 
 use crate::campaign::folder::CampaignFolder;
 use crate::campaign::page;
 use crate::campaign::partition::Partition;
 use crate::compare;
 use crate::exit::Exit;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::output;
-use crate::run::{self, judge, write};
+use crate::run::redraw::redraw;
 use crate::store::{ComparisonFolder, RunFolder};
-use crate::test_file::Test;
 
 /// The arguments of `report`.
 #[derive(Args, Debug)]
@@ -45,21 +42,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit> {
         return Ok(Exit::Pass);
     }
     let folder = RunFolder::open(&args.run)?;
-    let test = Test::read(&folder.test_json())?;
-    let results = results(&folder)?;
-    let parsed = read_native_file(&folder.history()).map_err(|error| Failure::Input(error.to_string()))?;
-    for warning in &parsed.warnings {
-        output::note(&format!("note: {}: {warning}", folder.history().display()));
-    }
-    let nemesis = run::read_nemesis(&folder.nemesis())?;
-    let mut staleness = Vec::new();
-    for index in 0..test.read_modes.len() {
-        staleness.extend(judge::stale_reads(
-            &parsed.history.for_read_mode(ReadModeId(index as u8)),
-        ));
-    }
-    staleness.sort_by_key(|read| read.op_index);
-    write::write_report(&folder, &test, &results, &parsed.history, &nemesis, &staleness)?;
+    redraw(&folder)?;
     output::print(&format!("{}\n", folder.report().display()));
     Ok(Exit::Pass)
 }
@@ -70,23 +53,4 @@ fn is_nights(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = fs::File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start));
     path.is_file() && read.is_ok() && start == MAGIC
-}
-
-fn results(folder: &RunFolder) -> Result<Results> {
-    let path = folder.results();
-    let text = fs::read_to_string(&path).map_err(|error| {
-        Failure::Input(format!(
-            "{}: {error}; the run was never judged: `splitbrain check --read-mode MODE {}` judges its history",
-            path.display(),
-            folder.history().display()
-        ))
-    })?;
-    serde_json::from_str(&text).map_err(|error| {
-        Failure::Input(format!(
-            "{}:{}:{}: {error}",
-            path.display(),
-            error.line(),
-            error.column()
-        ))
-    })
 }

@@ -13,6 +13,7 @@ pub mod evidence;
 pub(crate) mod interrupt;
 pub mod judge;
 pub mod progress;
+pub mod redraw;
 pub mod together;
 pub mod verdict;
 pub mod write;
