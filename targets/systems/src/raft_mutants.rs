@@ -19,7 +19,7 @@ const SHORT_POWER_FAILURES: &[&str] = &[
     "--nodes=3",
     "--fault-time=300ms-1s",
     "--fault-gap=100ms-400ms",
-    "--keys=200",
+    "--keys=1000",
 ];
 /// A follower that was cut off gets the entries that it lacks, and no snapshot instead; and many keys, so that what
 /// it keeps of its own is not overwritten at once.
