@@ -416,3 +416,63 @@ fn a_file_that_cannot_be_opened_is_named() {
         "{error}"
     );
 }
+
+/// A history of ops one after the other, each with what it was invoked with and what it returned.
+fn one_by_one(ops: &[(&str, &str, &str)]) -> Calls {
+    let line = |(f, asked, told): &(&str, &str, &str)| {
+        format!(
+            "{{:process 0 :type :invoke :f :{f} :value {asked}}}\n{{:process 0 :type :ok :f :{f} :value {told}}}\n"
+        )
+    };
+    calls(&ops.iter().map(line).collect::<String>(), Format::JepsenEdn)
+}
+
+fn holds(model: BuiltIn, ops: &[(&str, &str, &str)]) -> bool {
+    let report = check_calls(&one_by_one(ops), model, &Options::default()).unwrap();
+    match report.verdict {
+        CallVerdict::Valid(_) => true,
+        CallVerdict::Invalid(_) => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn keys_are_told_by_every_op_that_asks() {
+    let (a, b) = (r#"["a" nil]"#, r#"["b" nil]"#);
+    for (acquire, release) in [("acquire", "release"), ("lock", "unlock")] {
+        assert!(holds(
+            BuiltIn::Lock,
+            &[(acquire, a, a), (acquire, b, b), (release, a, a)]
+        ));
+        assert!(!holds(
+            BuiltIn::Lock,
+            &[(acquire, a, a), (release, b, b), (acquire, a, a)]
+        ));
+    }
+    let (a5, b5) = (r#"["a" 5]"#, r#"["b" 5]"#);
+    assert!(holds(
+        BuiltIn::FencedLock,
+        &[("acquire", a, a5), ("acquire", b, b5), ("release", a5, a5)]
+    ));
+    let (a1, b2) = (r#"["a" 1]"#, r#"["b" 2]"#);
+    assert!(holds(
+        BuiltIn::CasRegister,
+        &[("w", a1, a1), ("w", b2, b2), ("r", a, a1)]
+    ));
+    assert!(holds(
+        BuiltIn::Set,
+        &[("add", a1, a1), ("add", b2, b2), ("read-all", a, r#"["a" [1]]"#)]
+    ));
+}
+
+#[test]
+fn a_lock_whose_pairs_may_be_keys_or_not_is_refused() {
+    let calls = one_by_one(&[("acquire", r#"["a" 1]"#, r#"["a" 1]"#)]);
+    let error = check_calls(&calls, BuiltIn::Lock, &Options::default()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("no op tells whether it begins with a key"),
+        "{error}"
+    );
+}

@@ -2,26 +2,40 @@
 
 use crate::call::{Call, CallError, Calls, Datum};
 
-/// Splits pairs where every value is one. It tells them from values that are pairs themselves, such as what a cas is
-/// invoked with, by ops that are invoked without a value of their own: a keyed read is invoked with `[key nil]`.
+/// Whether an op of this name is invoked without a value of its own, and so with `[key nil]` where it has a key.
+pub(super) fn asks(f: &str) -> bool {
+    matches!(
+        f,
+        "read" | "r" | "read-all" | "get" | "dequeue" | "pop" | "acquire" | "lock"
+    )
+}
+
+/// Whether a call tells that values are pairs with a key, or that they are not; nothing where it may be either. A cas is
+/// invoked with a pair, and so with a pair that holds one where it has a key.
+fn tells(call: &Call) -> Option<bool> {
+    match (&*call.f, pair(&call.argument)) {
+        ("cas", found) => Some(found.is_some_and(|(_, value)| pair(value).is_some())),
+        // Whoever wants a lock may be named by anything.
+        ("acquire" | "lock", Some((_, value))) => (*value == Datum::Nil).then_some(true),
+        ("release" | "unlock", None) => Some(false),
+        (f, found) if asks(f) => Some(matches!(found, Some((_, Datum::Nil)))),
+        _ => None,
+    }
+}
+
+/// Splits pairs where every value is one. It tells them from values that are pairs themselves by ops that are invoked
+/// without a value of their own.
 pub(super) fn split(calls: &mut Calls) -> Result<(), (u64, CallError)> {
     let has_key = |call: &&Call| call.key.is_some();
     let is_txn = |call: &&Call| &*call.f == "txn";
     if calls.calls.iter().any(|call| has_key(&call) || is_txn(&call)) {
         return Ok(());
     }
-    let is_cas = |call: &&Call| &*call.f == "cas";
-    let asks = |call: &&Call| matches!(&*call.f, "read" | "get" | "dequeue" | "pop");
-    let mut telling = (calls.calls.iter()).filter(|call| asks(call) || is_cas(call));
-    let says_keyed = |call: &Call| match is_cas(&call) {
-        true => pair(&call.argument).is_some_and(|(_, value)| pair(value).is_some()),
-        false => matches!(pair(&call.argument), Some((_, Datum::Nil))),
-    };
-    let Some(first) = telling.next() else {
+    let mut telling = (calls.calls.iter()).filter_map(|call| Some((call, tells(call)?)));
+    let Some((_, keyed)) = telling.next() else {
         return Ok(());
     };
-    let keyed = says_keyed(first);
-    let other = telling.find(|call| says_keyed(call) != keyed);
+    let other = telling.find(|(_, says)| *says != keyed).map(|(call, _)| call);
     let unpaired = (calls.calls.iter()).find(|call| keyed && pair(&call.argument).is_none());
     if let Some(call) = other.or(unpaired) {
         return Err((call.events.0, CallError::MixedKeys));

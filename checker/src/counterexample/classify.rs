@@ -98,7 +98,10 @@ impl<'a> Case<'a> {
             .ops()
             .find(|op| observed(op).is_some_and(|v| self.writers(v).next().is_none()))?;
         let value = self.teller.seen(op.op).flatten()?;
-        let failed = self.teller.history.ops.iter().find(|other| {
+        // One that began later explains nothing.
+        let by_then_ns = self.teller.op(op.op).completed_ns.unwrap_or(u64::MAX);
+        let mut begun = (self.teller.history.ops.iter()).filter(|other| other.invoked_ns <= by_then_ns);
+        let failed = begun.find(|other| {
             let writes = match other.action {
                 Action::Write { value } | Action::Cas { to: value, .. } => Some(value),
                 Action::Read => None,
@@ -143,12 +146,9 @@ impl<'a> Case<'a> {
 
     fn double_cas(&self) -> Option<Finding> {
         let happened = |op: &&KeyOp| {
-            let seen = || {
-                op.effect
-                    .writes()
-                    .is_some_and(|v| self.ops().any(|o| o.effect.observes() == Some(v)))
-            };
-            !op.is_optional() || seen()
+            // What others write as well may be theirs.
+            let seen = |v| self.is_unique(v) && self.ops().any(|o| o.effect.observes() == Some(v));
+            !op.is_optional() || op.effect.writes().is_some_and(|v| v != NIL && seen(v))
         };
         let cas: Vec<(&KeyOp, u32)> = self
             .ops()

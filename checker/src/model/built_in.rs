@@ -175,7 +175,9 @@ impl BuiltIn {
             });
         }
         if has(&["acquire", "release", "lock", "unlock"]) {
-            let fenced = answers("acquire", |value| value.as_int().is_some());
+            let fenced = ["acquire", "lock"]
+                .iter()
+                .any(|f| answers(f, |value| value.as_int().is_some()));
             return Some(if fenced { Self::FencedLock } else { Self::Lock });
         }
         if has(&["get", "put"]) {

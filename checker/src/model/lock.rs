@@ -36,6 +36,16 @@ impl Model for Lock {
 impl Named for Lock {
     fn parts(calls: &Calls) -> Result<Vec<Part<Self>>, BadCall> {
         let objects = objects(calls, |call| {
+            // A lock without tokens has no use for values. But a pair may be that of a key, and nothing tells.
+            if let Datum::Vector(items) = &call.argument
+                && items.len() == 2
+            {
+                return Err(format!(
+                    "the value of `{}` is a pair, and no op tells whether it begins with a key; invoke `acquire` with [key nil], \
+                     or give the key a field of its own",
+                    call.f
+                ));
+            }
             let op = op("lock", call, |_, _| Ok(None))?;
             Ok(op.map(|op| (call.key.clone(), op)))
         })?;

@@ -32,6 +32,27 @@ fn a_stale_read_is_shown_by_three_ops() {
 }
 
 #[test]
+fn a_cas_of_unknown_outcome_did_not_happen_because_others_write_its_value() {
+    let c = found(vec![
+        write(1, 1, 0, 1),
+        cas(2, 1, 0, 2, 3),
+        info(cas(3, 1, 0, 4, 5)),
+        info(write(4, 0, 6, 7)),
+        write(5, 4, 8, 9),
+        read(6, 0, 10, 11),
+        read(6, 4, 12, 13),
+    ]);
+    assert_ne!(c.class, AnomalyClass::DoubleCas, "{}", c.reason);
+}
+
+#[test]
+fn a_write_that_began_later_and_failed_explains_no_read() {
+    let c = found(vec![read(1, 7, 0, 1), failed(write(2, 7, 2, 3))]);
+    assert_eq!(c.class, AnomalyClass::PhantomValue);
+    assert_eq!(c.reason, "process 1 read 7, but nobody ever wrote 7");
+}
+
+#[test]
 fn a_stale_read_of_nil_is_shown_by_two_ops() {
     let c = found(vec![write(1, 5, 0, 1), read_nil(2, 2, 3), read(2, 5, 4, 5)]);
     assert_eq!(c.class, AnomalyClass::StaleRead);

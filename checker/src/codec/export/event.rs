@@ -1,6 +1,7 @@
 //! The events of a history in the order of their recording, and their fields in the words of Jepsen.
 
 use crate::call::{Call, Calls, Datum};
+use crate::codec::keys;
 use crate::history::Outcome;
 
 /// An event of an op, by the op's position.
@@ -135,7 +136,7 @@ fn is_word(name: &str) -> bool {
 /// tell from the ops that they are keys, see [`super::super::keys`].
 pub(super) fn writes_pairs(calls: &Calls) -> bool {
     let is_pair = |value: &Datum| matches!(value, Datum::Vector(items) if items.len() == 2);
-    let asks = |call: &Call| matches!(&*call.f, "read" | "get" | "dequeue" | "pop");
+    let asks = |call: &Call| keys::asks(&call.f);
     let is_cas = |call: &Call| &*call.f == "cas";
     let tells = |call: &&Call| asks(call) || is_cas(call);
     let suits = |call: &Call| match (asks(call), is_cas(call)) {
