@@ -417,6 +417,38 @@ fn a_file_that_cannot_be_opened_is_named() {
     );
 }
 
+#[test]
+fn numbers_and_characters_that_cannot_be_told_apart_are_refused() {
+    let json = |value: &str| {
+        let line =
+            |kind: &str| format!("{{\"process\":0,\"type\":\"{kind}\",\"f\":\"write\",\"value\":{value}}}\n");
+        read(&(line("invoke") + &line("ok")), Format::ElleJson)
+    };
+    assert!(
+        json("18446744073709551616")
+            .unwrap_err()
+            .contains("beyond 64 bits")
+    );
+    assert!(json("9223372036854775807").is_ok());
+    // Two doubles, one after the other.
+    let value = |text: &str| match json(text).unwrap().content {
+        Content::Calls(calls) => calls.calls[0].argument.clone(),
+        Content::Native(_) => panic!("no header"),
+    };
+    assert_ne!(value("2.0152126368576326e-10"), value("2.0152126368576329e-10"));
+    assert_eq!(value("387.60858561195045"), value("3.87608585611950446e+02"));
+    let edn = |value: &str| {
+        read(
+            &format!("{{:process 0 :type :invoke :f :write :value {value}}}\n"),
+            Format::JepsenEdn,
+        )
+    };
+    for half in [r#""\ud800""#, r#""\udc00""#, r#""\ud800\u0041""#, r#""\u+041""#] {
+        assert!(edn(half).is_err(), "{half}");
+    }
+    assert!(edn(r#""\ud83d\ude00""#).is_ok());
+}
+
 /// A history of ops one after the other, each with what it was invoked with and what it returned.
 fn one_by_one(ops: &[(&str, &str, &str)]) -> Calls {
     let line = |(f, asked, told): &(&str, &str, &str)| {

@@ -242,3 +242,35 @@ fn an_export_that_fails_leaves_nothing_behind() {
         .collect();
     assert_eq!(left, ["taken"]);
 }
+
+#[test]
+fn no_output_takes_the_place_of_the_history_or_of_what_is_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let history =
+        "{:process 0 :type :invoke :f :write :value 1}\n{:process 0 :type :ok :f :write :value 1}\n";
+    fs::write(at("h.edn"), history).unwrap();
+    std::os::unix::fs::symlink(at("h.edn"), at("link.edn")).unwrap();
+    for arguments in [
+        ["check", &at("h.edn"), "--html", &at("h.edn")].as_slice(),
+        &["check", &at("h.edn"), "--html", &at("link.edn")],
+        &["check", &at("h.edn"), "--html", &at("x"), "--witness", &at("x")],
+        &["export", &at("h.edn"), "--to", "elle-json", "-o", &at("h.edn")],
+        &["export", &at("link.edn"), "--to", "elle-json", "-o", &at("h.edn")],
+    ] {
+        let output = support::output(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(fs::read_to_string(at("h.edn")).unwrap(), history, "{arguments:?}");
+    }
+    // Through a link, which stays one.
+    fs::write(at("other.json"), "old").unwrap();
+    std::os::unix::fs::symlink(at("other.json"), at("out.json")).unwrap();
+    let output = support::output(&["export", &at("h.edn"), "--to", "elle-json", "-o", &at("out.json")]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(fs::symlink_metadata(at("out.json")).unwrap().is_symlink());
+    assert!(
+        fs::read_to_string(at("other.json"))
+            .unwrap()
+            .contains("\"write\"")
+    );
+}

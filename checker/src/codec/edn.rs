@@ -275,16 +275,17 @@ impl<'a> Reader<'a> {
             Some(c @ ('"' | '\\' | '/')) => c,
             Some('u') => {
                 let unit = self.hexadecimal()?;
-                match (0xd800..0xdc00).contains(&unit) {
-                    // Beyond the basic plane characters are written as two.
-                    true if self.text[self.at..].starts_with("\\u") => {
-                        self.at += 2;
-                        let low = self.hexadecimal()?;
-                        let code = 0x10000 + ((unit - 0xd800) << 10) + (low.wrapping_sub(0xdc00) & 0x3ff);
-                        char::from_u32(code).unwrap_or('\u{fffd}')
-                    }
-                    _ => char::from_u32(unit).unwrap_or('\u{fffd}'),
+                let mut code = Some(unit);
+                // Beyond the basic plane characters are written as two.
+                if (0xd800..0xdc00).contains(&unit) && self.text[self.at..].starts_with("\\u") {
+                    self.at += 2;
+                    let low = self.hexadecimal()?;
+                    let is_low = (0xdc00..0xe000).contains(&low);
+                    code = is_low.then(|| 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00));
                 }
+                let found = code.and_then(char::from_u32);
+                // Half a character would be equal to every other half.
+                found.ok_or_else(|| self.error("`\\u` names half a character"))?
             }
             Some(c) => return Err(self.error(&format!("a string has no escape `\\{c}`"))),
         })
@@ -292,7 +293,10 @@ impl<'a> Reader<'a> {
 
     fn hexadecimal(&mut self) -> Result<u32, SyntaxError> {
         let digits = self.text.get(self.at..self.at + 4);
-        let unit = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let all = |digits: &&str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let unit = digits
+            .filter(all)
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok());
         let unit = unit.ok_or_else(|| self.error("`\\u` takes four hexadecimal digits"))?;
         self.at += 4;
         Ok(unit)

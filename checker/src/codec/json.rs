@@ -3,13 +3,16 @@
 use std::fmt;
 use std::io::Read;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::events::event;
 use super::source::Source;
 use super::{Collector, is_blank};
 use crate::call::Datum;
 use crate::history::Problem;
+
+/// Where integers of 64 bits end, 2^63.
+const INTEGERS_END: f64 = 9_223_372_036_854_775_808.0;
 
 /// Reads an array of objects; one after the other without an array will do as well.
 pub(super) fn read(source: &mut Source<impl Read>, collector: &mut Collector) -> Result<(), (u64, Problem)> {
@@ -119,7 +122,13 @@ impl<'de> Visitor<'de> for DatumVisitor {
         Ok(i64::try_from(value).map_or_else(|_| Datum::Number(value.to_string().into()), Datum::Int))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Datum, E> {
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Datum, E> {
+        // An integer that long comes here as the double next to it, which is that of others as well.
+        if value.abs() >= INTEGERS_END {
+            return Err(E::custom(
+                "a number beyond 64 bits cannot be told from the next one; write it as a string, or the history as EDN",
+            ));
+        }
         Ok(Datum::Number(format!("{value:?}").into()))
     }
 

@@ -194,6 +194,11 @@ pub(super) fn cut_off(read: &Imported) -> &'static str {
     }
 }
 
+/// Whether two paths lead to one file that is there.
+pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
 /// The file of a history. The folder of a run stands for its own, as it does for `report`.
 pub(super) fn history_of(file: &Path) -> PathBuf {
     match file.is_dir() {

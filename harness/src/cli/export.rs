@@ -1,12 +1,13 @@
 //! `export`: writes a history in another format.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use splitbrain_checker::codec::{self, Content, ExportError, Format, Loss};
 
+use super::check::is_same_file;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::output;
@@ -35,6 +36,12 @@ pub(super) fn export(args: &ExportArgs) -> Result<Exit> {
     if matches!(args.to, Format::KnossosLog | Format::PorcupineKv) {
         return Err(Failure::Usage(ExportError::ReadOnly(args.to).to_string()));
     }
+    if let Some(out) = args.output.as_deref().filter(|out| is_same_file(out, path)) {
+        return Err(Failure::Usage(format!(
+            "--output {} is the history itself; name another file",
+            out.display()
+        )));
+    }
     let read = codec::read_file(path, args.format).map_err(|error| Failure::Input(error.to_string()))?;
     for warning in &read.warnings {
         output::note(&format!("note: {}: {warning}", path.display()));
@@ -55,21 +62,27 @@ pub(super) fn export(args: &ExportArgs) -> Result<Exit> {
     Ok(Exit::Pass)
 }
 
-/// Writes beside `out` first, so that a failure half-way leaves nothing that looks like a history.
+/// Writes beside `out` first, so that a failure half-way leaves nothing that looks like a history. What is no file, such as
+/// a pipe, is written to and never replaced.
 fn to_file(content: &Content, args: &ExportArgs, out: &Path) -> Result<Vec<Loss>> {
     let shown = out.display().to_string();
+    if fs::symlink_metadata(out).is_ok_and(|about| !about.is_file()) {
+        let sink = File::options().write(true).truncate(true).open(out);
+        let sink = sink.map_err(|error| cannot_write(&shown, &error))?;
+        return written(content, args, sink).map_err(|error| failure(args, &shown, error));
+    }
     let mut beside = out.as_os_str().to_owned();
     beside.push(".part");
     let beside = PathBuf::from(beside);
     let file = File::create(&beside).map_err(|error| cannot_write(&shown, &error))?;
     let whole = || -> std::result::Result<Vec<Loss>, ExportError> {
         let losses = written(content, args, file)?;
-        std::fs::rename(&beside, out)?;
+        fs::rename(&beside, out)?;
         Ok(losses)
     };
     whole().map_err(|error| {
         // What is left of it is of no use, and the failure is what must be told.
-        let _ = std::fs::remove_file(&beside);
+        let _ = fs::remove_file(&beside);
         failure(args, &shown, error)
     })
 }

@@ -14,7 +14,7 @@ use splitbrain_checker::orders::{ObjectOrders, OrdersEnd, register_orders};
 use splitbrain_reports::check::{CheckReport, CheckedEnd, CheckedOp, CheckedOrders};
 use splitbrain_reports::check_page;
 
-use super::check::{CheckArgs, FileReport};
+use super::check::{CheckArgs, FileReport, history_of, is_same_file};
 use super::check_calls;
 use super::explanation::Explanation;
 use crate::failure::{Failure, Result};
@@ -23,9 +23,24 @@ use crate::output;
 /// How long linearizations are searched for, at most: the verdict does not depend on them.
 const ORDERS_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// That a page is asked for of one file only.
+/// That a page is asked for of one file only, and takes the place of no other file of this check.
 pub(super) fn admits(args: &CheckArgs) -> Result<()> {
+    let is_taken = |page: &Path| {
+        let histories = args
+            .files()
+            .iter()
+            .any(|file| is_same_file(page, &history_of(file)));
+        histories
+            || args
+                .witness
+                .file()
+                .is_some_and(|witness| witness == page || is_same_file(witness, page))
+    };
     match (args.html(), args.files().len()) {
+        (Some(page), _) if is_taken(page) => Err(Failure::Usage(format!(
+            "--html {} is the history itself, or its witness; name another file",
+            page.display()
+        ))),
         (Some(_), files) if files > 1 => Err(Failure::Usage(format!(
             "--html writes the page of one history, but {files} files were given; check them one by one, each with a page of its own"
         ))),

@@ -16,7 +16,7 @@ use splitbrain_checker::history::History;
 use splitbrain_checker::model::BuiltIn;
 use splitbrain_reports::results::ClaimVerdict;
 
-use super::check::{CheckArgs, cut_off, exit, history_of, of_mode};
+use super::check::{CheckArgs, cut_off, exit, history_of, is_same_file, of_mode};
 use super::check_calls;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -42,6 +42,11 @@ pub(super) struct About<'a> {
 }
 
 impl WitnessArgs {
+    /// Where the witness goes, if one is asked for.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.witness.as_deref()
+    }
+
     /// Whether a witness is to be written.
     pub(super) fn is_wanted(&self) -> bool {
         self.witness.is_some()
@@ -103,8 +108,7 @@ pub(super) fn verify(args: &CheckArgs, files: &[PathBuf], consistency: Consisten
             "only `linearizable` has witnesses, not `{consistency}`: its counterexamples are pairs of ops that the reason names; leave {option} out"
         ));
     }
-    let same = |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
-    if same(path, &history_of(file)) {
+    if is_same_file(path, &history_of(file)) {
         return usage(format!(
             "{option} {} is the history itself; name another file",
             path.display()

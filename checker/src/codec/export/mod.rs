@@ -8,7 +8,7 @@ mod to_calls;
 
 use std::io::{self, Write};
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Number, Value as Json};
 
 pub use loss::Loss;
 
@@ -140,6 +140,11 @@ fn json(calls: &Calls, event: &AnyEvent, number: u64, pairs: bool) -> Result<Jso
     Ok(Json::Object(fields.collect::<Result<Map<_, _>, _>>()?))
 }
 
+/// Whether what reads a number takes it for the value that it was: JSON has no integers beyond 64 bits.
+fn is_read_back(number: &Number, value: &Datum) -> bool {
+    serde_json::from_str::<Datum>(&number.to_string()).is_ok_and(|read| read == *value)
+}
+
 /// Names become strings: what reads them takes either.
 fn to_json(value: &Datum) -> Result<Json, &'static str> {
     Ok(match value {
@@ -147,9 +152,9 @@ fn to_json(value: &Datum) -> Result<Json, &'static str> {
         Datum::Bool(value) => Json::Bool(*value),
         Datum::Int(value) => Json::from(*value),
         // EDN marks integers of any length.
-        Datum::Number(text) => match serde_json::from_str(text.strip_suffix('N').unwrap_or(text)) {
-            Ok(number) => Json::Number(number),
-            Err(_) => return Err(value.kind()),
+        Datum::Number(text) => match serde_json::from_str::<Number>(text.strip_suffix('N').unwrap_or(text)) {
+            Ok(number) if is_read_back(&number, value) => Json::Number(number),
+            _ => return Err(value.kind()),
         },
         Datum::Str(text) | Datum::Keyword(text) | Datum::Symbol(text) => Json::String(text.to_string()),
         Datum::Vector(items) | Datum::List(items) => {
